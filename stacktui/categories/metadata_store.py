@@ -1,0 +1,249 @@
+"""Metadata stores: record every run, step and artifact, and tell what changed since an event number."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from stacktui.categories.base import StackComponent
+from stacktui.model.alert import InboxItem
+from stacktui.model.artifact import Artifact, ArtifactLink, ArtifactRef
+from stacktui.model.base import Noun
+from stacktui.model.run import Event, Metric, Run, RunStatus, StepRun
+
+
+class RunQuery(Noun):
+    """Which runs, newest first. Empty fields do not filter."""
+
+    status: tuple[RunStatus, ...] = ()
+    pipeline: str | None = None
+    stack: str | None = None
+    search: str | None = None
+    """Words that must stand in name, pipeline, parameters, error or labels."""
+    limit: int = 50
+    after: str | None = None
+    """The `next` of the page before."""
+    before: str | None = None
+    """A run id: the page that ends just before it, for scrolling back up."""
+    oldest_first: bool = False
+
+
+class RunPage(Noun):
+    """A page of runs."""
+
+    runs: tuple[Run, ...]
+    """Without graph, environment and stack snapshot, which only `run` reads."""
+    next: str | None = None
+    """What `after` takes for the page that follows; None at the end."""
+
+
+class ArtifactQuery(Noun):
+    """Which artifacts, newest first."""
+
+    pipeline: str | None = None
+    step: str | None = None
+    name: str | None = None
+    version: int | None = None
+    tag: str | None = None
+    run_id: str | None = None
+    limit: int = 100
+    after: str | None = None
+    """The id of the last artifact of the page before."""
+
+
+class CachedStep(Noun):
+    """An earlier step whose result may stand in for one with the same cache key."""
+
+    run_id: str
+    step: str
+    finished_at: datetime
+    outputs: dict[str, ArtifactRef]
+    metrics: tuple[Metric, ...] = ()
+
+
+class StoreFacts(Noun):
+    """What the store's pane shows."""
+
+    location: str
+    size: int
+    """Bytes on disk, with its journal."""
+    counts: dict[str, int]
+    """Rows: runs, steps, artifacts, metrics, events."""
+    integrity: str
+    """`ok`, or what the check said; empty if it was not asked for."""
+    version: str
+    journal: str = ""
+    oldest_run: datetime | None = None
+    newest_run: datetime | None = None
+    search: bool = True
+    """Whether full-text search is there; without it a search is a slower scan."""
+
+
+class MetadataStore(StackComponent):
+    """The record of all runs. Safe to use from several threads and processes at once.
+
+    A state change is durable when the call returns. Everything raises `StoreBusy` after the configured wait,
+    and `StoreVersion` on a store of a newer version. Each write appends to the events, in the same transaction.
+    """
+
+    CAPABILITIES: ClassVar[frozenset[str]] = frozenset(
+        {"backup", "compact", "hold", "query", "record", "search", "tail"}
+    )
+
+    # What a runner writes.
+
+    @abstractmethod
+    def create_run(self, run: Run, steps: Sequence[StepRun]) -> None:
+        """Record a new run with its pending steps. Event `run_created`."""
+
+    @abstractmethod
+    def update_run(self, run_id: str, **changes: Any) -> None:
+        """Change fields of a run (status, started_at, finished_at, error, holder, labels). Event `run_started`,
+        `run_finished` with its status, or `run_changed`. The commit that ends a run is fully synchronised."""
+
+    @abstractmethod
+    def record_step(
+        self,
+        step: StepRun,
+        artifacts: Sequence[Artifact] = (),
+        metrics: Sequence[Metric] = (),
+        input_links: Mapping[str, str] | None = None,
+    ) -> tuple[Artifact, ...]:
+        """Write a step's state, with what it produced and used, in one transaction; its events too.
+
+        An artifact's `version` is given by the store: the ones returned have it.
+        """
+
+    @abstractmethod
+    def record_steps(self, steps: Sequence[StepRun]) -> None:
+        """Write the states of several steps of a run in one transaction: skipped, cancelled."""
+
+    @abstractmethod
+    def log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
+        """Add points to curves. One event `metric` for the batch."""
+
+    @abstractmethod
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Add logged parameters to a run; they are kept beside its own, as `logged`."""
+
+    @abstractmethod
+    def log_file(self, run_id: str, step: str, name: str, artifact: ArtifactRef) -> None:
+        """Record a file that a step logged."""
+
+    @abstractmethod
+    def hold(self, run_id: str) -> AbstractContextManager[None]:
+        """Prove that this process is alive and runs the run, until the context ends or the process dies.
+
+        Child processes never inherit the proof. Raises `ComponentError` if another process holds it.
+        """
+
+    @abstractmethod
+    def is_held(self, run_id: str) -> bool:
+        """Whether a living process holds the run. Never writes."""
+
+    @abstractmethod
+    def request(self, run_id: str, what: str, data: Mapping[str, Any] | None = None) -> None:
+        """Ask the run's holder for something (`stop`); it reads requests within a second. Event `request`."""
+
+    @abstractmethod
+    def requests(self, run_id: str, after: int = 0) -> list[Event]:
+        """Requests to a run after an event number."""
+
+    # What readers ask.
+
+    @abstractmethod
+    def run(self, run_id: str) -> Run:
+        """One run, whole; an unambiguous beginning of its id will do. Status `lost` is computed. Raises `NotFound`."""
+
+    @abstractmethod
+    def runs(self, query: RunQuery) -> RunPage:
+        """A page of runs; as quick with a million runs as with a hundred. Status `lost` is computed."""
+
+    @abstractmethod
+    def count_runs(self, query: RunQuery, at_most: int = 10_000) -> int:
+        """How many runs a query finds, counted no further than `at_most`."""
+
+    @abstractmethod
+    def pipelines(self) -> list[str]:
+        """Names of pipelines that have run, sorted."""
+
+    @abstractmethod
+    def steps(self, run_id: str) -> tuple[StepRun, ...]:
+        """All steps of a run by position."""
+
+    @abstractmethod
+    def metrics(self, run_id: str, key: str | None = None) -> tuple[Metric, ...]:
+        """All points of a run, of one key if named, by key and step."""
+
+    @abstractmethod
+    def last_metrics(self, run_id: str) -> dict[str, float]:
+        """The last value of each metric of a run."""
+
+    @abstractmethod
+    def logged(self, run_id: str) -> dict[str, Any]:
+        """Parameters and files that steps logged: `{"params": {…}, "files": {name: artifact id}}`."""
+
+    @abstractmethod
+    def artifact(self, artifact_id: str) -> Artifact:
+        """One artifact. Raises `NotFound`."""
+
+    @abstractmethod
+    def artifacts(self, query: ArtifactQuery) -> tuple[Artifact, ...]:
+        """Artifacts, newest first."""
+
+    @abstractmethod
+    def links(self, artifact_id: str) -> tuple[ArtifactLink, tuple[ArtifactLink, ...]]:
+        """Who produced an artifact, and who used it."""
+
+    @abstractmethod
+    def tag_artifact(self, artifact_id: str, tag: str) -> None:
+        """Give an artifact a tag; within its pipeline, step and name a tag points to one artifact."""
+
+    @abstractmethod
+    def cached(self, cache_key: str) -> CachedStep | None:
+        """The newest succeeded step with that cache key, with its outputs and metrics."""
+
+    @abstractmethod
+    def last_event(self) -> int:
+        """The newest event's number, 0 where there is none. Cheap: it is how readers poll."""
+
+    @abstractmethod
+    def events(self, after: int, limit: int = 1000, run_id: str | None = None) -> list[Event]:
+        """Events after a number, oldest first."""
+
+    # The inbox.
+
+    @abstractmethod
+    def post(self, item: InboxItem) -> None:
+        """Put a message or question in the inbox. Event `message` or `question`."""
+
+    @abstractmethod
+    def inbox(self, *, pending: bool = False, limit: int = 100) -> tuple[InboxItem, ...]:
+        """Newest first; with `pending` only the questions that wait."""
+
+    @abstractmethod
+    def inbox_item(self, item_id: str) -> InboxItem:
+        """One of them; an unambiguous beginning of its id will do. Raises `NotFound`."""
+
+    @abstractmethod
+    def answer(self, item_id: str, choice: str | None, by: str) -> InboxItem:
+        """Close a question with an answer, or with None as run out. The first answer counts: a second one
+        raises `ComponentError` that says who answered. Event `answer`."""
+
+    # Maintenance.
+
+    @abstractmethod
+    def store_facts(self, check: bool = False) -> StoreFacts:
+        """Size and counts; with `check` the integrity too, which reads everything."""
+
+    @abstractmethod
+    def backup(self, target: Path) -> None:
+        """A consistent copy, while others write."""
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Give unused space back."""

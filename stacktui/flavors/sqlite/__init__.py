@@ -1,0 +1,1 @@
+"""Flavors of the provider `sqlite`."""
