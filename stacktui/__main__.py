@@ -1,15 +1,85 @@
-"""The entry: the command line, or the workbench where no command is named."""
+"""The entry: the command line, or the workbench where no command is named.
+
+The two faces never import each other; this picks one, and reads just as many words as that takes.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_WITH_VALUE = {"-C", "--stack", "--store"}
+_OURS = {"--readonly"}
+
+
+class Opening(NamedTuple):
+    """What the words say about the workbench that is to open."""
+
+    folder: str = "."
+    stack: str | None = None
+    store: str | None = None
+    readonly: bool = False
 
 
 def main() -> int:
     """Run `stacktui`; returns the exit code."""
+    arguments = sys.argv[1:]
+    opening = None if os.environ.get("_STACKTUI_COMPLETE") else wants_workbench(arguments)
+    if opening is not None:
+        return _workbench(opening)
     from stacktui.cli.main import main as run_cli
 
-    return run_cli(sys.argv[1:])
+    return run_cli(arguments)
+
+
+def wants_workbench(arguments: Sequence[str]) -> Opening | None:
+    """The workbench's options where no command and nothing else than they was given; None for the command line."""
+    found: dict[str, str] = {}
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if word in _OURS:
+            found[word] = word
+        elif name in _WITH_VALUE and (equals or words):
+            found[name] = value if equals else words.pop(0)
+        elif word.startswith("-C") and len(word) > 2:
+            found["-C"] = word[2:]
+        else:
+            return None
+    return Opening(found.get("-C", "."), found.get("--stack"), found.get("--store"), "--readonly" in found)
+
+
+def _workbench(opening: Opening) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "") in ("", "dumb"):
+        return _refused(
+            "the workbench needs a terminal; use a command instead, such as: stacktui stack list "
+            "(stacktui --help lists them)"
+        )
+    from stacktui.operations.session import Session
+    from stacktui.workspace.locate import WorkspaceNotFound
+
+    session = Session(
+        Path(opening.folder).absolute(), stack=opening.stack, store=opening.store, readonly=opening.readonly
+    )
+    try:
+        _ = session.workspace
+    except WorkspaceNotFound as missing:
+        return _refused(str(missing))
+    from stacktui.tui.app import run_workbench
+
+    with session:
+        return run_workbench(session)
+
+
+def _refused(message: str) -> int:
+    from stacktui.model.text import clean
+
+    sys.stderr.write(f"stacktui: {clean(message)}\n")
+    return 2
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from stacktui.categories.flavor import FlavorFacts
 from stacktui.model.base import Noun
-from stacktui.model.execution import StepEvent
 
 if TYPE_CHECKING:
+    from stacktui.categories.artifact_store import ArtifactStore
     from stacktui.categories.metadata_store import MetadataStore
+    from stacktui.model.execution import StepEvent
 
 
 class FlavorConfig(BaseModel):
@@ -63,6 +64,8 @@ class Surroundings:
     """The user's own data folder (XDG), for keys that must not lie in the workspace."""
     metadata_store: MetadataStore | None = None
     """The stack's metadata store, for flavors that keep their rows in it; None inside a step and for itself."""
+    artifact_store: Callable[[], ArtifactStore] | None = None
+    """Gives the stack's artifact store, made on first use, for flavors that hand artifacts on; None for itself."""
     channel: StepChannel | None = None
     """Inside a step: the stream to the runner."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -107,5 +110,5 @@ class StackComponent(ABC):
         return f"<{type(self).__name__} {self.around.name!r}>"
 
 
-EventSink = Callable[[StepEvent], None]
+EventSink = Callable[["StepEvent"], None]
 """Takes in one event of a running step. Called from the component's own threads, in order for each step."""

@@ -15,6 +15,10 @@ class NotFound(ComponentError):
     """What was asked for does not exist there."""
 
 
+class DigestMismatch(ComponentError):
+    """Stored content is not what was put: torn by a power loss, or changed. A cached step counts as not cached."""
+
+
 class Unreachable(ComponentError):
     """Nothing answered at the component's address within the time limit."""
 

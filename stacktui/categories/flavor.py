@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.model.category import Category
 
 if TYPE_CHECKING:
+    # Late at run time: a list of runs starts with this module and asks neither for packages nor for syntax trees.
+    import ast
+    from importlib import metadata
+
     from stacktui.categories.base import StackComponent
 
 ENTRY_POINT_GROUP = "stacktui.flavors"
@@ -101,7 +104,7 @@ class FlavorSource:
 
     def missing_packages(self) -> tuple[str, ...]:
         """Those of `packages` that are not installed or have another version than asked for."""
-        return tuple(requirement for requirement in self.packages if not _installed(requirement))
+        return tuple(requirement for requirement in self.packages if not is_installed(requirement))
 
 
 class FlavorBroken(Exception):
@@ -124,6 +127,7 @@ class FlavorRegistry:
     problems: tuple[tuple[Path | str, str], ...] = ()
     """Files and entry points that could not be read, with the reason."""
     _loaded: dict[FlavorId, type[StackComponent] | FlavorBroken] = field(default_factory=dict)
+    _loading: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @classmethod
     def discover(cls, built_in: Iterable[FlavorSource], folder: Path | None = None) -> FlavorRegistry:
@@ -149,12 +153,13 @@ class FlavorRegistry:
     def load(self, category: Category, name: str) -> type[StackComponent]:
         """The flavor's class, imported once. Raises KeyError if there is none, `FlavorBroken` if it does not load."""
         key = FlavorId(category, name)
-        if key not in self._loaded:
-            source = self.sources[key]
-            try:
-                self._loaded[key] = _checked(source, source.load())
-            except FlavorBroken as error:
-                self._loaded[key] = error
+        with self._loading:
+            if key not in self._loaded:
+                source = self.sources[key]
+                try:
+                    self._loaded[key] = _checked(source, source.load())
+                except FlavorBroken as error:
+                    self._loaded[key] = error
         found = self._loaded[key]
         if isinstance(found, FlavorBroken):
             raise found
@@ -177,6 +182,8 @@ def _checked(source: FlavorSource, found: Any) -> type[StackComponent]:
 
 
 def _from_entry_points(problems: list[tuple[Path | str, str]]) -> Iterator[FlavorSource]:
+    from importlib import metadata
+
     for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
         category, _, name = entry.name.partition(".")
         owner = entry.dist.name if entry.dist else "an installed package"
@@ -193,24 +200,42 @@ def _summary_of(distribution: metadata.Distribution | None) -> str:
 
 
 def _from_folder(folder: Path, problems: list[tuple[Path | str, str]]) -> Iterator[FlavorSource]:
+    import ast
+
     for file in sorted(folder.glob("*.py")):
         if file.name.startswith("_"):
             continue
         try:
             tree = ast.parse(file.read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, RecursionError) as error:
             problems.append((file, f"{type(error).__name__}: {error}"))
             continue
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and (declared := _declared_facts(node)):
-                category, name, summary = declared
                 yield FlavorSource(
-                    FlavorId(category, name), f"flavors/{file.name}", f":{node.name}", file, summary
+                    declared.id,
+                    f"flavors/{file.name}",
+                    f":{node.name}",
+                    file,
+                    declared.summary,
+                    declared.packages,
+                    declared.install,
                 )
 
 
-def _declared_facts(node: ast.ClassDef) -> tuple[Category, str, str] | None:
-    """Category, name and summary from `facts = FlavorFacts(category=Category.X, name="…", summary="…")`."""
+class _Declared(NamedTuple):
+    """What the text of a class says of its flavor."""
+
+    id: FlavorId
+    summary: str
+    packages: tuple[str, ...]
+    install: str
+
+
+def _declared_facts(node: ast.ClassDef) -> _Declared | None:
+    """The constants in `facts = FlavorFacts(category=Category.X, name="…", summary="…", install="…")`."""
+    import ast
+
     for statement in node.body:
         targets = (
             statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
@@ -227,8 +252,14 @@ def _declared_facts(node: ast.ClassDef) -> tuple[Category, str, str] | None:
             return None
         if category.attr not in Category.__members__:
             return None
-        text = summary.value if isinstance(summary, ast.Constant) else ""
-        return Category[category.attr], str(name.value), str(text)
+        install, packages = words.get("install"), words.get("packages")
+        items = packages.elts if isinstance(packages, (ast.Tuple, ast.List)) else []
+        return _Declared(
+            FlavorId(Category[category.attr], str(name.value)),
+            str(summary.value) if isinstance(summary, ast.Constant) else "",
+            tuple(str(item.value) for item in items if isinstance(item, ast.Constant)),
+            str(install.value) if isinstance(install, ast.Constant) else "",
+        )
     return None
 
 
@@ -248,7 +279,10 @@ def _import_file(file: Path) -> Any:
     return module
 
 
-def _installed(requirement: str) -> bool:
+def is_installed(requirement: str) -> bool:
+    """Whether the distribution of a requirement string is there, in a version that it allows."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     wanted = Requirement(requirement)

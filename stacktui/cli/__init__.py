@@ -1,0 +1,1 @@
+"""The command line: one of the two faces of the table of operations, derived from it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -9,7 +10,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 NAME_RULE = "lower-case letters, digits, '-' and '_', at most 63, starting with a letter or digit"
@@ -18,7 +19,8 @@ NAME_RULE = "lower-case letters, digits, '-' and '_', at most 63, starting with 
 class Noun(BaseModel):
     """A value that never changes after it was made and refuses fields that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A class's validator is built when it is first used: a command uses few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def is_name(text: str) -> bool:
@@ -33,6 +35,17 @@ def _checked_name(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_checked_name)]
+
+
+def _json_number(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+AnyNumber = Annotated[float, PlainSerializer(_json_number, return_type=float | str, when_used="json")]
+"""A measured number, which may be infinite or not a number: JSON has no word for those, so they travel in it as
+text, and are read back from that."""
 
 
 def now() -> datetime:

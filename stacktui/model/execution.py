@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from stacktui.model.artifact import ArtifactRef
-from stacktui.model.base import Noun
+from stacktui.model.base import AnyNumber, Noun
 from stacktui.model.category import Category
 from stacktui.model.component import Component
 from stacktui.model.run import StepError, StepStatus
@@ -31,6 +31,8 @@ class RunContext(Noun):
     code_digest: str
     code_path: str
     """The folder with the code snapshot, as the worker's host sees it."""
+    roots: tuple[str, ...] = ("",)
+    """Folders to import from, in order, relative to `code_path`; "" is the folder itself."""
     workspace: str
     """The folder that tracebacks name."""
     state: str
@@ -54,6 +56,8 @@ class OutputSpec(Noun):
     name: str
     type: str = ""
     """The annotation's qualified name; empty where the author gave none."""
+    materializer: str | None = None
+    """The one that the author chose: a name, or `module:object`; None leaves the choice to the value's type."""
 
 
 class StepSpec(Noun):
@@ -94,7 +98,7 @@ class MetricPoint(Noun):
     kind: Literal["metric"] = "metric"
     at: datetime
     key: str
-    value: float
+    value: AnyNumber
     step: int = 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from stacktui.model.base import Noun
+from stacktui.model.base import AnyNumber, Noun
 
 
 class RunStatus(StrEnum):
@@ -153,7 +153,7 @@ class Metric(Noun):
     """One point of one metric's curve."""
 
     key: str
-    value: float
+    value: AnyNumber
     step: int = 0
     """The point's place on the curve: an epoch, an iteration."""
     at: datetime

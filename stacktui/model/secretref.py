@@ -97,6 +97,10 @@ class SecretableMarker:
 
 
 def _reference_or(value: Any, validate: core_schema.ValidatorFunctionWrapHandler) -> Any:
+    if isinstance(value, SecretValue):
+        # Already put in: it may itself look like a reference, and it stays marked as secret.
+        result = validate(str(value))
+        return SecretValue(result) if isinstance(result, str) else result
     # A string with a reference is kept as it is; its type is checked when the value is there.
     if isinstance(value, str) and (references(value) or "{{{{" in value):
         return value

@@ -37,8 +37,10 @@ def duration_seconds(value: Any) -> Any:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-MemoryBytes = Annotated[int | None, BeforeValidator(memory_bytes)]
-DurationSeconds = Annotated[float | None, BeforeValidator(duration_seconds)]
+MemoryBytes = Annotated[int | None, BeforeValidator(memory_bytes, json_schema_input_type=int | str | None)]
+DurationSeconds = Annotated[
+    float | None, BeforeValidator(duration_seconds, json_schema_input_type=float | str | None)
+]
 
 
 class Resources(Noun):
@@ -90,7 +92,9 @@ def _names(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-ComponentNames = Annotated[tuple[str, ...], BeforeValidator(_names)]
+ComponentNames = Annotated[
+    tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | tuple[str, ...] | None)
+]
 
 
 class StackFile(Noun):

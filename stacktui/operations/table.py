@@ -15,7 +15,8 @@ import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 UNSET: Any = inspect.Parameter.empty
 
@@ -27,7 +28,18 @@ class Arg:
     help: str
     complete: str = ""
     """Which names complete it: `stack`, `component`, `category`, `flavor`, `run`, `step`, `artifact`, `pipeline`,
-    `secret`, `model`, `store`, `theme`, `path`; empty for free text."""
+    `secret`, `model`, `store`, `theme`, `slot` (category=name), `path`; empty for free text."""
+    stdin: bool = False
+    """On the command line a lone `-` stands for what comes on standard input."""
+    name: str = ""
+    """What people call it, where that differs from the parameter's name: `run` for `run_id`."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Marks a parameter whose value is secret: a face asks for it, hidden, and it is never part of a command line."""
+
+    help: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class Parameter:
     """The Python name."""
     flag: str
     """What people write: `name`, or `--name`."""
-    kind: Literal["argument", "option"]
+    kind: Literal["argument", "option", "asked"]
     type: type[Any]
     """`str`, `int`, `float`, `bool`, an Enum, or `Path`: of one value, where several may be given."""
     multiple: bool
@@ -59,6 +71,7 @@ class Parameter:
     help: str
     short: str
     complete: str
+    stdin: bool = False
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -72,7 +85,6 @@ class Operation:
     name: str
     """As on the command line: `stack validate`."""
     function: Callable[..., Any]
-    parameters: tuple[Parameter, ...]
     summary: str
     """The first line of the docstring."""
     help: str
@@ -88,6 +100,13 @@ class Operation:
     """Whether it needs a workspace."""
     hidden: bool
     """Left out of listings, for what programs call."""
+    examples: tuple[str, ...] = ()
+    """Whole command lines, for the help page."""
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """In the order of the function's; read when first asked for, because a command line asks for one operation's."""
+        return tuple(_parameters(self.function))
 
     @property
     def noun(self) -> str:
@@ -107,12 +126,46 @@ class ReadOnlyRefused(Exception):
     """An operation that writes was asked for in read-only mode."""
 
 
-_TABLE: dict[str, Operation] = {}
-# One file a noun; a verb-less operation lives with its nearest noun.
-_FILES = (
-    "init", "demo", "component", "flavor", "stack", "secret", "run", "runs", "step", "artifact", "model",
-    "feature", "image", "experiment", "alert", "doctor", "schema",
+class NounFacts(NamedTuple):
+    """What the help pages say about one noun of the command line."""
+
+    group: str
+    """The heading that it stands under."""
+    summary: str
+
+
+NOUNS: dict[str, NounFacts] = {
+    "init": NounFacts("Start here", "make a folder a workspace"),
+    "demo": NounFacts("Start here", "make a demo workspace and run its pipeline"),
+    "doctor": NounFacts("Start here", "check this installation, terminal and workspace"),
+    "stack": NounFacts("Stacks", "list, build, validate and choose stacks"),
+    "component": NounFacts("Stacks", "the tools that stacks are made of"),
+    "flavor": NounFacts("Stacks", "the implementations that components can have"),
+    "secret": NounFacts("Stacks", "credentials in the stack's secrets manager"),
+    "run": NounFacts("Pipelines and runs", "run a pipeline"),
+    "plan": NounFacts("Pipelines and runs", "what a run would do, and why"),
+    "runs": NounFacts("Pipelines and runs", "runs: list, show, follow, stop, compare"),
+    "step": NounFacts("Pipelines and runs", "one step of a run"),
+    "artifact": NounFacts("Pipelines and runs", "what steps produced, with lineage"),
+    "experiment": NounFacts("Pipelines and runs", "parameters, metrics and curves"),
+    "alert": NounFacts("Pipelines and runs", "messages and questions to people"),
+    "store": NounFacts("Pipelines and runs", "the metadata store itself: size, backup, compact"),
+    "model": NounFacts("Serving and data", "models that are served"),
+    "feature": NounFacts("Serving and data", "feature views and their values"),
+    "image": NounFacts("Serving and data", "images in the container registry"),
+    "schema": NounFacts("Editors and shells", "write the JSON Schemas of the workspace's files"),
+    "theme": NounFacts("Editors and shells", "the workbench's themes"),
+    "completions": NounFacts("Editors and shells", "shell completion for bash, zsh and fish"),
+}
+"""Every noun, one file of this package each, in the order of the help page."""
+
+_VERBS = (
+    "list", "views", "show", "validate", "probe", "use", "diff", "compare", "curve",
+    "add", "new", "set", "edit", "clone", "delete",
 )  # fmt: skip
+# On a help page these come in this order; others follow as they are written.
+
+_TABLE: dict[str, Operation] = {}
 
 
 def operation(
@@ -124,6 +177,7 @@ def operation(
     streams: bool = False,
     workspace: bool = True,
     hidden: bool = False,
+    examples: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Put a function in the table. Its first parameter is the session; the others are annotated with `Arg` or `Opt`."""
 
@@ -133,7 +187,6 @@ def operation(
         _TABLE[name] = Operation(
             name,
             function,
-            tuple(_parameters(function)),
             text.split("\n", 1)[0],
             text,
             writes,
@@ -142,6 +195,7 @@ def operation(
             streams,
             workspace,
             hidden,
+            examples,
         )
         return function
 
@@ -150,43 +204,49 @@ def operation(
 
 def all_operations() -> dict[str, Operation]:
     """The whole table by name, in the order of nouns. Imports every noun's file, none of which imports anything heavy."""
-    for file in _FILES:
-        importlib.import_module(f"stacktui.operations.{file}")
-    return dict(_TABLE)
+    return {name: found for noun in NOUNS for name, found in operations_of(noun).items()}
 
 
 def nouns() -> tuple[str, ...]:
     """The names of the files, which the command line loads one at a time."""
-    return _FILES
+    return tuple(NOUNS)
 
 
 def operations_of(noun: str) -> dict[str, Operation]:
     """The operations of one noun; imports its file only."""
     importlib.import_module(f"stacktui.operations.{noun}")
-    return {name: found for name, found in _TABLE.items() if found.noun == noun}
+    found = [each for each in _TABLE.values() if each.noun == noun]
+    found.sort(key=lambda each: _VERBS.index(each.verb) if each.verb in _VERBS else len(_VERBS))
+    return {each.name: each for each in found}
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
-    hints = typing.get_type_hints(function, include_extras=True)
+    # The session's class is known to type checkers only: an operation's file does not import it.
+    hints = typing.get_type_hints(function, localns={"Session": object}, include_extras=True)
     for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
         annotated = hints[name]
-        mark = next((m for m in getattr(annotated, "__metadata__", ()) if isinstance(m, (Arg, Opt))), None)
+        mark = next(
+            (m for m in getattr(annotated, "__metadata__", ()) if isinstance(m, (Arg, Opt, Ask))), None
+        )
         if mark is None:
-            raise TypeError(f"{function.__module__}.{function.__name__}: parameter {name} has no Arg or Opt")
+            raise TypeError(
+                f"{function.__module__}.{function.__name__}: parameter {name} has no Arg, Opt or Ask"
+            )
         value_type, multiple = _value_type(typing.get_args(annotated)[0])
         option = isinstance(mark, Opt)
-        spelled = (mark.name if isinstance(mark, Opt) else "") or name.rstrip("_").replace("_", "-")
+        spelled = ("" if isinstance(mark, Ask) else mark.name) or name.rstrip("_").replace("_", "-")
         yield Parameter(
             name=name,
             flag=f"--{spelled}" if option else spelled,
-            kind="option" if option else "argument",
+            kind="option" if option else "asked" if isinstance(mark, Ask) else "argument",
             type=value_type,
             multiple=multiple,
             required=parameter.default is inspect.Parameter.empty,
             default=None if parameter.default is inspect.Parameter.empty else parameter.default,
             help=mark.help,
             short=mark.short if isinstance(mark, Opt) else "",
-            complete=mark.complete,
+            complete="" if isinstance(mark, Ask) else mark.complete,
+            stdin=isinstance(mark, Arg) and mark.stdin,
         )
 
 

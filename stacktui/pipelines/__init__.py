@@ -1,0 +1,1 @@
+"""Steps, pipelines, plans and runs: from a decorated function to artifacts in a store."""

@@ -1,0 +1,1 @@
+"""The workbench: the full-screen face of the table of operations. `app.run_workbench` starts it."""

@@ -1,0 +1,116 @@
+"""Artifacts, for people."""
+
+from __future__ import annotations
+
+from stacktui.cli.commands import Face
+from stacktui.cli.terminal import Column, Span, Tone
+from stacktui.cli.words import moment, plural, short_id, size
+from stacktui.operations.artifact import ArtifactDocument, ArtifactList, ArtifactPreview, Lineage
+
+
+def listing(document: ArtifactList, face: Face) -> None:
+    """The artifacts as a table."""
+    if not document.artifacts:
+        face.err.line("no artifact matches; a run makes some: stacktui run pipelines/hello.py:hello")
+        return
+    face.out.table(
+        (
+            Column("artifact"),
+            Column("of", least=14),
+            Column("version", right=True),
+            Column("type", least=8, drop=1),
+            Column("size", right=True),
+            Column("created", drop=2),
+            Column("tags", least=6, drop=3),
+        ),
+        [
+            (
+                short_id(each.id),
+                f"{each.pipeline}/{each.step}/{each.name}",
+                str(each.artifact_version),
+                each.type,
+                size(each.size),
+                moment(each.created_at),
+                ", ".join(each.tags),
+            )
+            for each in document.artifacts
+        ],
+    )
+    if document.next is not None:
+        face.err.line(f"there may be more: --after {document.next}")
+
+
+def show(document: ArtifactDocument, face: Face) -> None:
+    """One artifact."""
+    out = face.out
+    out.line(
+        Span(f"{document.pipeline}/{document.step}/{document.name}", Tone.STRONG),
+        f" version {document.artifact_version}",
+    )
+    by = document.produced_by
+    out.pairs(
+        (name, value)
+        for name, value in (
+            ("id", document.id),
+            ("type", document.type),
+            ("size", size(document.size)),
+            ("materializer", document.materializer),
+            ("digest", document.digest),
+            ("uri", document.uri),
+            ("created", moment(document.created_at)),
+            ("made by", f"run {short_id(by.run_id)}, step {by.step}"),
+            ("tags", ", ".join(document.tags)),
+            *((key, str(value)) for key, value in document.metadata.items()),
+        )
+        if value
+    )
+    if document.used_by:
+        out.line("")
+        out.heading("Used by")
+        for link in document.used_by:
+            out.line(f"  run {short_id(link.run_id)}, step {link.step}", Span(f" as {link.name}", Tone.MUTED))
+
+
+def preview(document: ArtifactPreview, face: Face) -> None:
+    """The head of it."""
+    out = face.out
+    if document.rows or document.columns:
+        out.table([Column(name, literal=True, least=6) for name in document.columns], document.rows)
+    if document.text:
+        out.block(document.text.rstrip("\n"))
+    if document.note or document.truncated:
+        face.err.line(Span(document.note or "there is more: --limit shows it", Tone.MUTED))
+
+
+def lineage(document: Lineage, face: Face) -> None:
+    """What it was made from above it, what was made from it below."""
+    rows = sorted(
+        document.nodes,
+        key=lambda node: (
+            -node.distance if node.direction == "upstream" else node.distance,
+            node.label,
+        ),
+    )
+    face.out.table(
+        (Column(""), Column("artifact"), Column("of", least=14), Column("type", least=8, drop=1)),
+        [
+            (
+                {"upstream": "made from", "self": "●", "downstream": "made into"}[node.direction],
+                short_id(node.id),
+                Span(node.label, Tone.STRONG if node.direction == "self" else Tone.PLAIN),
+                Span(node.type, Tone.MUTED),
+            )
+            for node in rows
+        ],
+    )
+    steps = {(edge.run_id, edge.step) for edge in document.edges}
+    more = "" if document.complete else "; more lies beyond --depth"
+    face.err.line(Span(f"by {plural(len(steps), 'step')}{more}", Tone.MUTED))
+
+
+VIEWS = {
+    ArtifactList: listing,
+    ArtifactDocument: show,
+    ArtifactPreview: preview,
+    Lineage: lineage,
+}

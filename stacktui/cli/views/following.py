@@ -1,0 +1,53 @@
+"""A run as it happens, for people: a line an event."""
+
+from __future__ import annotations
+
+from stacktui.cli.commands import Face
+from stacktui.cli.terminal import Span, Tone
+from stacktui.cli.words import number, short_id, state
+from stacktui.operations.following import RunEvent
+
+
+def event(part: RunEvent, face: Face) -> None:
+    """What happened; a log line after its step's name."""
+    out = face.out
+    if part.event == "log":
+        tone = Tone.WARN if part.stream == "stderr" else Tone.PLAIN
+        out.line(Span(f"{part.step} │ ", Tone.MUTED), Span(part.text, tone))
+    elif part.event == "run_created":
+        out.line(
+            Span(f"run {short_id(part.run_id)}", Tone.STRONG),
+            f" of {part.data.get('pipeline')} on stack {part.data.get('stack')}",
+        )
+    elif part.event == "run_finished":
+        out.line(
+            state(part.status or "?"),
+            Span(f"  run {short_id(part.run_id)}", Tone.STRONG),
+            Span(f": {part.data['error']}" if part.data.get("error") else "", Tone.ERROR),
+        )
+        face.err.line(Span(f"more: stacktui runs show {short_id(part.run_id)}", Tone.MUTED))
+    elif part.event == "stop_requested":
+        face.err.line("asked the run to stop; once more leaves it to itself")
+    elif part.event in ("question", "message"):
+        out.line(Span("? " if part.event == "question" else "· ", Tone.WARN), str(part.data.get("text", "")))
+        if part.event == "question":
+            face.err.line(
+                f"answer it with: stacktui alert answer {short_id(str(part.data.get('id', '')))} CHOICE"
+            )
+    elif part.event == "metric":
+        values = part.data.get("last")
+        if isinstance(values, dict):
+            shown = ", ".join(f"{key}={number(value)}" for key, value in values.items())
+            out.line(Span(f"{part.step or ''} │ {shown}", Tone.MUTED))
+    elif part.step is not None and part.status is not None:
+        cause = part.data.get("error")
+        why = f": {cause.get('type')}: {cause.get('message')}" if isinstance(cause, dict) else ""
+        out.line(
+            state(part.status),
+            f"  {part.step}",
+            Span(f"  {part.data.get('where', '')}" if part.status == "running" else "", Tone.MUTED),
+            Span(why, Tone.ERROR),
+        )
+
+
+VIEWS = {RunEvent: event}

@@ -1,0 +1,152 @@
+"""A step on its way to a worker process: the handle that the runner holds, its limits, and how it ended.
+
+Used by the worker processes and by the flavors that keep them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+from stacktui.categories.base import EventSink
+from stacktui.categories.orchestrator import SecretValues
+from stacktui.flavors.local.process_tree import resident_bytes
+from stacktui.model.base import now
+from stacktui.model.execution import StepResult, StepSpec
+from stacktui.model.run import StepError, StepStatus
+
+_MEMORY_EVERY_S = 0.1
+
+
+class Verdict(NamedTuple):
+    """Why a step's process was, or is to be, ended."""
+
+    status: StepStatus
+    kind: str
+    """The error's type."""
+    message: str
+    traceback: str = ""
+
+
+CANCELLED_RUNNING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled while it ran")
+CANCELLED_WAITING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled before it began")
+
+
+class Place(Protocol):
+    """The worker that has a job."""
+
+    def send(self, message: dict[str, object]) -> None:
+        """Send the worker a message."""
+
+    def stop(self, job: Job, verdict: Verdict) -> None:
+        """End the worker because of the job."""
+
+
+class Job:
+    """One step, from its submission to its result."""
+
+    def __init__(self, spec: StepSpec, secrets: SecretValues, sink: EventSink) -> None:
+        self.spec = spec
+        self.secrets = secrets
+        self.sink = sink
+        self.future: Future[StepResult] = Future()
+        self.place: Place | None = None
+        self.cancelled = False
+        self.withdraw: Callable[[Job], bool] | None = None
+        """Takes it out of the queue; false if it is not in it any more."""
+        self.started_at = now()
+        self._resolving = threading.Lock()
+
+    def cancel(self) -> None:
+        """See `StepHandle.cancel`."""
+        self.cancelled = True
+        if self.withdraw is not None and self.withdraw(self):
+            self.fail(CANCELLED_WAITING)
+        elif self.place is not None:
+            self.place.stop(self, CANCELLED_RUNNING)
+
+    def answer(self, question_id: str, choice: str | None) -> None:
+        """See `StepHandle.answer`."""
+        if self.place is not None and not self.future.done():
+            self.place.send({"type": "answer", "id": question_id, "choice": choice})
+
+    def resolve(self, result: StepResult) -> None:
+        """Give the future its result; a second one is dropped."""
+        with self._resolving:
+            if not self.future.done():
+                self.future.set_result(result)
+
+    def fail(self, verdict: Verdict) -> None:
+        """Resolve with a result that did not come from the step itself."""
+        self.resolve(
+            StepResult(
+                status=verdict.status,
+                started_at=self.started_at,
+                finished_at=max(now(), self.started_at),
+                error=StepError(type=verdict.kind, message=verdict.message, traceback=verdict.traceback),
+            )
+        )
+
+
+class Limits:
+    """Holds one step to its time and memory. The clock stands still until the step begins, and while it asks."""
+
+    def __init__(self, spec: StepSpec) -> None:
+        times = [limit for limit in (spec.timeout_s, spec.resources.time) if limit is not None]
+        self.time_s: float | None = min(times, default=None)
+        self.memory = spec.resources.memory
+        self._used_s = 0.0
+        self._since: float | None = None
+        self._asking: set[str] = set()
+        self._next_look = 0.0
+
+    def begin(self) -> None:
+        """The step begins: its clock runs."""
+        self._since = time.monotonic()
+
+    def pause(self, question: str) -> None:
+        """The step waits for people."""
+        self._asking.add(question)
+        if self._since is not None:
+            self._used_s += time.monotonic() - self._since
+            self._since = None
+
+    def resume(self, question: str) -> None:
+        """The step no longer waits for the answer to `question`."""
+        self._asking.discard(question)
+        if not self._asking and self._since is None:
+            self._since = time.monotonic()
+
+    def next_look_s(self) -> float | None:
+        """Seconds until a limit could be passed; None for never."""
+        pauses = [_MEMORY_EVERY_S] if self.memory is not None else []
+        if self.time_s is not None and self._since is not None:
+            pauses.append(self.time_s - self._used_s - (time.monotonic() - self._since))
+        return min(pauses, default=None)
+
+    def passed(self, pid: int) -> Verdict | None:
+        """The limit that the step in process `pid` has passed."""
+        at = time.monotonic()
+        if (
+            self.time_s is not None
+            and self._since is not None
+            and self._used_s + at - self._since >= self.time_s
+        ):
+            return Verdict(StepStatus.FAILED, "Timeout", f"ended after {self.time_s:g} s, its time limit")
+        if self.memory is not None and at >= self._next_look:
+            self._next_look = at + _MEMORY_EVERY_S
+            used = resident_bytes(pid)
+            if used > self.memory:
+                return Verdict(
+                    StepStatus.FAILED,
+                    "MemoryLimit",
+                    f"ended at {_mebibytes(used)} of resident memory; its limit is {_mebibytes(self.memory)}",
+                )
+        return None
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"

@@ -1,0 +1,227 @@
+"""Writing components. Each operation has a half that only builds the change, for a face that shows the diff first.
+
+Registered when `component` is loaded; the workbench's form calls `component_change` and `component_delete_change`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from stacktui.model.base import NAME_RULE, is_name
+from stacktui.model.category import Category
+from stacktui.operations.changes import apply, refuse_errors
+from stacktui.operations.documents import ChangeDocument
+from stacktui.operations.errors import AnswerIsNo, OperationError, unknown
+from stacktui.operations.references import component_references
+from stacktui.operations.table import Arg, Opt, operation
+from stacktui.operations.values import configured, first_line, pairs
+
+if TYPE_CHECKING:
+    from stacktui.categories.base import FlavorConfig
+    from stacktui.model.component import Component
+    from stacktui.model.diagnostic import Diagnostic
+    from stacktui.operations.session import Session
+    from stacktui.workspace.changes import Change
+    from stacktui.workspace.workspace import WorkspaceSnapshot
+
+
+def component_change(session: Session, component: Component) -> Change:
+    """The change that writes a component: a new file, or the keys of the existing one that differ. Writes nothing."""
+    from stacktui.workspace.edits import edit_component, new_component
+
+    entry = session.snapshot().components.get(component.id)
+    if entry is None:
+        return new_component(session.workspace, component)
+    return edit_component(session.workspace, entry, component)
+
+
+def component_delete_change(
+    session: Session, category: Category, name: str, *, force: bool = False
+) -> Change:
+    """The change that deletes a component's file. Raises `AnswerIsNo` with who refers to it, unless `force`."""
+    from stacktui.workspace.edits import delete_entry
+
+    snapshot = session.snapshot()
+    entry = session.component(category, name, snapshot)
+    used = component_references(snapshot, entry.value.id)
+    if used and not force:
+        places = ", ".join(str(each) for each in used)
+        raise AnswerIsNo(
+            f"{entry.value.id} is used by {places}; change those first, or delete it with --force"
+        )
+    return delete_entry(session.workspace, entry, "component")
+
+
+def component_findings(session: Session, component: Component) -> tuple[Diagnostic, ...]:
+    """What the rules say about a component that is not written yet."""
+    from stacktui.validation.validate import validate_component
+
+    return validate_component(session.snapshot(), session.registry(), component, None)
+
+
+def config_model(session: Session, component: Component) -> type[FlavorConfig] | None:
+    """The config model of a component's flavor; None where the flavor is unknown or does not load."""
+    from stacktui.categories.flavor import FlavorBroken
+
+    try:
+        return session.registry().load(component.category, component.flavor).Config
+    except (KeyError, FlavorBroken):
+        return None
+
+
+@operation(
+    "component add",
+    writes=True,
+    on="component",
+    key="a",
+    examples=(
+        "stacktui component add artifact_store team --flavor local --set path=/data/team",
+        "stacktui component add alerter oncall --flavor local --description 'the inbox'",
+    ),
+)
+def add(
+    session: Session,
+    category: Annotated[Category, Arg("The category.", complete="category")],
+    name: Annotated[str, Arg("The new component's name.")],
+    *,
+    flavor: Annotated[str, Opt("The implementation.", short="f", complete="flavor")],
+    values: Annotated[
+        tuple[str, ...], Opt("A field of its configuration: key=value.", short="s", name="set")
+    ] = (),
+    description: Annotated[str, Opt("One line for the people who choose it.", short="d")] = "",
+    label: Annotated[tuple[str, ...], Opt("A label, as key=value.", short="l")] = (),
+    force: Annotated[bool, Opt("Write it even if the rules find errors.")] = False,
+) -> ChangeDocument:
+    """Add a component."""
+    snapshot = session.snapshot()
+    _new_name(category, name, snapshot)
+    known = [source.id.name for source in session.registry().of(category)]
+    if flavor not in known and not force:
+        raise unknown(f"{category.facts.title} flavor", flavor, known, f"stacktui flavor list {category}")
+    content: dict[str, Any] = {"flavor": flavor}
+    if description:
+        content["description"] = description
+    if label:
+        content["labels"] = pairs(label, "--label")
+    return _write(session, category, name, content, pairs(values, "--set"), (), force)
+
+
+@operation(
+    "component edit",
+    writes=True,
+    on="component",
+    key="e",
+    examples=("stacktui component edit artifact_store team --set path=/data/vision --unset labels.old",),
+)
+def edit(
+    session: Session,
+    category: Annotated[Category, Arg("The category.", complete="category")],
+    name: Annotated[str, Arg("The component.", complete="component")],
+    *,
+    flavor: Annotated[str | None, Opt("Another implementation.", short="f", complete="flavor")] = None,
+    values: Annotated[
+        tuple[str, ...], Opt("A field of its configuration: key=value.", short="s", name="set")
+    ] = (),
+    unset: Annotated[
+        tuple[str, ...], Opt("A field of its configuration to take out, or labels.NAME, or description.")
+    ] = (),
+    description: Annotated[str | None, Opt("One line for the people who choose it.", short="d")] = None,
+    label: Annotated[tuple[str, ...], Opt("A label, as key=value.", short="l")] = (),
+    force: Annotated[bool, Opt("Write it even if the rules find errors.")] = False,
+) -> ChangeDocument:
+    """Change a component; comments and order in its file stay."""
+    from stacktui.operations.values import without
+
+    content = _written(session.component(category, name).value)
+    fields = []
+    for key in unset:
+        if key == "description" or key.startswith("labels."):
+            content = without(content, tuple(key.split(".", 1)), key)
+        else:
+            fields.append(key)
+    if flavor is not None:
+        content["flavor"] = flavor
+    if description is not None:
+        content["description"] = description
+    if label:
+        content["labels"] = {**content.get("labels", {}), **pairs(label, "--label")}
+    return _write(session, category, name, content, pairs(values, "--set"), tuple(fields), force)
+
+
+@operation(
+    "component clone",
+    writes=True,
+    on="component",
+    key="c",
+    examples=("stacktui component clone artifact_store team vision",),
+)
+def clone(
+    session: Session,
+    category: Annotated[Category, Arg("The category.", complete="category")],
+    name: Annotated[str, Arg("The component.", complete="component")],
+    new: Annotated[str, Arg("The copy's name.")],
+) -> ChangeDocument:
+    """Copy a component under another name."""
+    snapshot = session.snapshot()
+    entry = session.component(category, name, snapshot)
+    _new_name(category, new, snapshot)
+    return _write(session, category, new, _written(entry.value), {}, (), force=True)
+
+
+@operation(
+    "component delete",
+    writes=True,
+    on="component",
+    key="D",
+    examples=("stacktui component delete artifact_store old",),
+)
+def delete(
+    session: Session,
+    category: Annotated[Category, Arg("The category.", complete="category")],
+    name: Annotated[str, Arg("The component.", complete="component")],
+    *,
+    force: Annotated[bool, Opt("Delete it even if stacks refer to it.")] = False,
+) -> ChangeDocument:
+    """Delete a component's file; who refers to it is named first."""
+    return apply(session, component_delete_change(session, category, name, force=force))
+
+
+def _new_name(category: Category, name: str, snapshot: WorkspaceSnapshot) -> None:
+    from stacktui.model.component import ComponentId
+
+    if not is_name(name):
+        raise OperationError(f"{name!r} cannot name a component: a name has {NAME_RULE}")
+    if ComponentId(category, name) in snapshot.components:
+        raise OperationError(
+            f"{category}/{name} exists already; change it with: stacktui component edit {category} {name}"
+        )
+
+
+def _written(component: Component) -> dict[str, Any]:
+    """What a component's file says, as plain data."""
+    return component.model_dump(mode="json", exclude_unset=True, exclude={"name", "category"})
+
+
+def _write(
+    session: Session,
+    category: Category,
+    name: str,
+    content: Mapping[str, Any],
+    settings: Mapping[str, str],
+    unset: tuple[str, ...],
+    force: bool,
+) -> ChangeDocument:
+    from pydantic import ValidationError
+
+    from stacktui.model.component import Component
+
+    try:
+        draft = Component.model_validate({"category": category, "name": name, **content})
+        config = configured(draft.config, settings, unset, config_model(session, draft))
+        whole = {**content, "config": config} if config or "config" in content else content
+        component = Component.model_validate({"category": category, "name": name, **whole})
+    except ValidationError as error:
+        raise OperationError(f"{category}/{name}: {first_line(error)}") from None
+    findings = refuse_errors(session, component_findings(session, component), f"{category}/{name}", force)
+    return apply(session, component_change(session, component), findings)

@@ -1,0 +1,173 @@
+"""The cache: what a step's key is made of, and whether an earlier step may stand in for it.
+
+The plan and the runner ask the same functions, so that the run never contradicts the plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacktui.categories.errors import NotFound
+from stacktui.categories.metadata_store import ArtifactQuery, CachedStep, MetadataStore
+from stacktui.model.artifact import Artifact, ArtifactRef
+from stacktui.model.base import Noun, now
+from stacktui.model.stack import StepSettings
+from stacktui.pipelines.graph import StepNode
+
+if TYPE_CHECKING:
+    from stacktui.categories.artifact_store import ArtifactStore
+    from stacktui.pipelines.fingerprint import CodeIndex, StepFingerprint
+
+_FORM = "1"
+"""Counts in every key: changed when the key's own form changes."""
+
+
+class CacheKey(Noun):
+    """The key under which a step's result may be found again, and what it was made of."""
+
+    key: str
+    parts: dict[str, Any]
+    """`code` (part of the code → digest, package → version), `params`, `inputs` (digests), `outputs`, `depends_on`:
+    kept beside the step, so that a later miss can be explained by what differs."""
+
+
+def cache_key(
+    node: StepNode,
+    fingerprint: StepFingerprint,
+    input_digests: Mapping[str, str],
+    *,
+    root: Path | None = None,
+) -> CacheKey:
+    """A step's key. `input_digests` are the digests of its artifacts, by the input's name.
+
+    The step's name and pipeline do not count: what counts is code, constants, inputs and how outputs are written.
+    `root` is the workspace's folder; it is needed where the step has `depends_on`. Raises `ValueError` without it.
+    """
+    code: dict[str, str]
+    if node.cache_key is None:
+        code, digest = fingerprint.parts, fingerprint.digest
+    else:
+        code = {"cache_key": node.cache_key}
+        digest = f"{node.module}:{node.function}:{node.cache_key}"
+    params = {item.name: item.value for item in node.inputs if item.step is None and item.artifact is None}
+    inputs = dict(input_digests)
+    outputs = {item.name: node.materializers.get(item.name, "") + "|" + item.type for item in node.outputs}
+    depends: dict[str, str] = {}
+    if node.depends_on:
+        if root is None:
+            raise ValueError(f"step `{node.name}` depends on files: the workspace's folder is needed")
+        depends = depended_on(node.depends_on, root)
+    text = json.dumps([_FORM, digest, params, inputs, outputs, depends], sort_keys=True)
+    key = hashlib.sha256(text.encode("ascii")).hexdigest()
+    return CacheKey.model_construct(
+        key=key,
+        parts={"code": code, "params": params, "inputs": inputs, "outputs": outputs, "depends_on": depends},
+    )
+
+
+def input_digest(artifact: ArtifactRef, code: CodeIndex) -> str:
+    """What stands for an artifact in the key of a step that takes it: its digest, and its class's where that is ours.
+
+    The bytes of an object of a class of the project need not change when the class's code does.
+    """
+    classes = [artifact.type, *artifact.metadata.get("classes", ())]
+    ours = [found for name in dict.fromkeys(classes) if (found := code.type_fingerprint(name)) is not None]
+    return "+".join([artifact.digest, *ours])
+
+
+def depended_on(
+    depends_on: tuple[str, ...], root: Path, environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Digests of the files, folders and variables that a step says its result depends on; "missing" where absent."""
+    found: dict[str, str] = {}
+    for entry in depends_on:
+        kind, _, name = entry.partition(":")
+        if kind == "env":
+            value = environ.get(name)
+            # A digest, because the value may be a secret and parts are kept.
+            found[entry] = "missing" if value is None else hashlib.sha256(os.fsencode(value)).hexdigest()
+        else:
+            found[entry] = _digest_of_path(root / name)
+    return found
+
+
+def _digest_of_path(path: Path) -> str:
+    try:
+        if path.is_dir():
+            digest = hashlib.sha256()
+            for file in sorted(item for item in path.rglob("*") if item.is_file()):
+                digest.update(
+                    os.fsencode(file.relative_to(path)) + b"\0" + _digest_of_file(file).encode() + b"\n"
+                )
+            return digest.hexdigest()
+        return _digest_of_file(path)
+    except FileNotFoundError:
+        return "missing"
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def may_cache(node: StepNode, settings: StepSettings) -> bool:
+    """Whether an earlier result may stand in for the step, with the settings in force. Never without outputs."""
+    return node.cacheable and bool(node.outputs) and settings.cache is not False
+
+
+def find_cached(
+    store: MetadataStore, node: StepNode, key: str, artifacts: ArtifactStore | None = None
+) -> CachedStep | None:
+    """The newest earlier step with that key whose outputs are all there and not too old; None where there is none.
+
+    With `artifacts`, content that the stack's artifact store does not hold is a miss: lookups stay within it.
+    """
+    earlier = store.cached(key)
+    if earlier is None or set(earlier.outputs) != {item.name for item in node.outputs}:
+        return None
+    if node.cache_for_s is not None and (now() - earlier.finished_at).total_seconds() > node.cache_for_s:
+        return None
+    if artifacts is not None and not all(artifacts.exists(item.uri) for item in earlier.outputs.values()):
+        return None
+    return earlier
+
+
+def find_earlier(store: MetadataStore, query: Mapping[str, Any]) -> Artifact:
+    """The artifact of an earlier run that a `NodeInput.artifact` names. Raises `NotFound`, in words.
+
+    A run asks once for all of them, before its first step, so that it uses what the plan has seen.
+    """
+    if "id" in query:
+        return store.artifact(query["id"])
+    version = query.get("version")
+    wanted = ArtifactQuery(
+        pipeline=query["pipeline"],
+        step=query["step"],
+        name=query.get("name"),
+        version=version if isinstance(version, int) else None,
+        tag=query.get("tag"),
+        limit=1,
+    )
+    said = "/".join(query[key] for key in ("pipeline", "step", "name") if query.get(key))
+    newest = store.artifacts(wanted)
+    if not newest:
+        detail = f" with tag `{wanted.tag}`" if wanted.tag else ""
+        detail += f" in version {wanted.version}" if wanted.version else ""
+        raise NotFound(
+            f"no earlier run has left `{said}`{detail}; run the pipeline `{query['pipeline']}` first"
+        )
+    if wanted.name is None:
+        beside = store.artifacts(
+            ArtifactQuery(pipeline=wanted.pipeline, step=wanted.step, run_id=newest[0].run_id)
+        )
+        names = sorted({item.name for item in beside})
+        if len(names) > 1:
+            raise NotFound(
+                f"`{said}` has several outputs; write one of {', '.join(f'{said}/{n}' for n in names)}"
+            )
+    return newest[0]

@@ -1,0 +1,177 @@
+"""Drawing a pipeline in a child process with a time limit: user code never runs in the caller's process.
+
+Used when a run starts, for the plan, and for the workbench's form of parameters. The answer is kept by code digest
+and parameters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import ValidationError
+
+from stacktui import __version__
+from stacktui.pipelines.errors import (
+    GraphBroken,
+    PipelineBroken,
+    PipelineNotFound,
+    TypesDoNotFit,
+    WrongParameters,
+)
+from stacktui.pipelines.graph import PipelineDescription
+from stacktui.pipelines.importing import python_command
+from stacktui.pipelines.snapshot import WorkspaceFolders, take_snapshot
+
+TIME_LIMIT_S = 60.0
+_KEPT = 500
+"""How many descriptions are kept; older ones go."""
+_KINDS: dict[str, type[PipelineBroken]] = {
+    kind.__name__: kind
+    for kind in (PipelineBroken, PipelineNotFound, WrongParameters, TypesDoNotFit, GraphBroken)
+}
+
+
+def describe(
+    workspace: WorkspaceFolders,
+    target: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    code: Path | None = None,
+    timeout_s: float = TIME_LIMIT_S,
+) -> PipelineDescription:
+    """Draw a pipeline with parameters; those that are strings are read as on the command line.
+
+    Args:
+        workspace: Whose pipeline it is.
+        target: `pipelines/training.py:training`; the function's name may be left out if the file has one pipeline.
+        params: By name. Missing ones have their defaults.
+        code: The folder of a code snapshot; one is taken by default.
+        timeout_s: How long importing and drawing may take.
+
+    Raises:
+        PipelineBroken: With one line, and the user's frames where their code raised. `PipelineNotFound`,
+            `WrongParameters`, `TypesDoNotFit`, `GraphBroken` and `SnapshotFailed` are kinds of it.
+    """
+    file, _, function = target.partition(":")
+    file = _relative_file(workspace.root, file)
+    if code is None:
+        code = take_snapshot(workspace).path
+    request = {
+        "code": str(code),
+        "workspace": str(workspace.root),
+        "file": file,
+        "function": function,
+        "params": dict(params or {}),
+    }
+    try:
+        text = json.dumps(request, sort_keys=True)
+    except (TypeError, ValueError):
+        raise WrongParameters(
+            "parameters of a run are JSON values: text, numbers, true, false, null, lists"
+        ) from None
+    kept = workspace.state / "descriptions" / f"{_name(text)}.json"
+    with contextlib.suppress(OSError, ValidationError):
+        return PipelineDescription.model_validate_json(kept.read_bytes())
+    if not (code / file).is_file():
+        raise PipelineNotFound(_why_missing(workspace.root, file))
+    answer = _ask(text, file, workspace, timeout_s)
+    if "error" in answer:
+        kind = _KINDS.get(answer["error"]["kind"], PipelineBroken)
+        raise kind(answer["error"]["message"], answer["error"].get("frames", ""))
+    description = PipelineDescription.model_validate(answer["description"])
+    _keep(kept, json.dumps(answer["description"]).encode("ascii"))
+    return description
+
+
+def _name(request: str) -> str:
+    # The folder's name in the request is the code's digest; another Python may draw another graph.
+    return hashlib.sha256(f"{__version__}\0{sys.version}\0{sys.prefix}\0{request}".encode()).hexdigest()
+
+
+def _relative_file(root: Path, file: str) -> str:
+    path = Path(file)
+    full = Path(os.path.normpath(path if path.is_absolute() else root / path))
+    if not full.is_relative_to(root):
+        full = full.resolve()
+        root = root.resolve()
+    if not file or not full.is_relative_to(root):
+        raise PipelineNotFound(
+            f"{file or 'the target'} is not a file of the workspace {root}; write FILE.py:PIPELINE"
+        )
+    return PurePosixPath(full.relative_to(root)).as_posix()
+
+
+def _why_missing(root: Path, file: str) -> str:
+    if not (root / file).exists():
+        import difflib
+
+        folder = (root / file).parent
+        beside = sorted(item.name for item in folder.glob("*.py")) if folder.is_dir() else []
+        close = difflib.get_close_matches(Path(file).name, beside, 1)
+        hint = f"; did you mean {PurePosixPath(file).parent / close[0]}?" if close else ""
+        return f"there is no pipeline file {file}{hint}"
+    return f"{file} is not part of the code that a run executes: git ignores it; take it out of .gitignore"
+
+
+def _ask(request: str, file: str, workspace: WorkspaceFolders, timeout_s: float) -> dict[str, Any]:
+    command, environment = python_command("stacktui.pipelines.describe_child", workspace.state, os.environ)
+    child = subprocess.Popen(
+        command,
+        cwd=workspace.root,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        out, err = child.communicate(request.encode("ascii"), timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise PipelineBroken(
+            f"{file} took longer than {timeout_s:g} s to import and draw; move work out of module level into steps"
+        ) from None
+    finally:
+        # What it started in its own session ends with it.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+    try:
+        answer = json.loads(out)
+        if isinstance(answer, dict):
+            return answer
+    except ValueError:
+        pass
+    last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    ended = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
+    raise PipelineBroken(
+        f"{file}: the process that imports it ended with {ended}" + (f": {last}" if last else "")
+    )
+
+
+def _keep(place: Path, data: bytes) -> None:
+    folder = place.parent
+    with contextlib.suppress(OSError):
+        if not folder.is_dir():
+            folder.mkdir(0o700, parents=True, exist_ok=True)
+        draft = folder / f".{uuid.uuid4().hex}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(data)
+        draft.rename(place)
+        kept = [entry for entry in os.scandir(folder) if entry.name.endswith(".json")]
+        if len(kept) > _KEPT:
+            for entry in sorted(kept, key=lambda item: item.stat().st_mtime)[: len(kept) - _KEPT]:
+                Path(entry.path).unlink(missing_ok=True)

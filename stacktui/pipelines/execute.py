@@ -1,0 +1,140 @@
+"""Running one step once, in a worker: inputs loaded, the function called, outputs checked and kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stacktui.categories.artifact_store import ArtifactStore
+from stacktui.categories.errors import ComponentError
+from stacktui.model.artifact import ArtifactRef
+from stacktui.model.base import now
+from stacktui.model.execution import StepResult, StepSpec
+from stacktui.model.masking import Masker
+from stacktui.model.run import StepError, StepStatus
+from stacktui.pipelines.errors import PipelineBroken
+from stacktui.pipelines.frames import one_line, user_frames
+from stacktui.pipelines.importing import load_step
+from stacktui.pipelines.materializers import load, save
+
+_LONGEST_MESSAGE = 4000
+_LONGEST_TRACEBACK = 64_000
+
+
+class WrongOutputs(Exception):
+    """A step did not return what it declares."""
+
+
+def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker) -> StepResult:
+    """Run the step and say how it ended. Never raises: whatever the step does is its result."""
+    started = now()
+    before = {name: os.environ.get(name) for name in spec.environment}
+    os.environ.update(spec.environment)
+    try:
+        step = load_step(spec.module, spec.function, Path(spec.run.code_path), spec.run.roots)
+        arguments: dict[str, Any] = {}
+        for item in spec.inputs:
+            arguments[item.name] = (
+                step.constant(item.name, item.value)
+                if item.artifact is None
+                else load(item.artifact, store, scratch=scratch)
+            )
+        outputs = _kept(step.call(arguments), spec, store, scratch)
+    except BaseException as error:
+        return StepResult(
+            status=StepStatus.FAILED, started_at=started, finished_at=now(), error=_said(error, spec, masker)
+        )
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if scratch.is_dir():
+            shutil.rmtree(scratch, ignore_errors=True)
+    return StepResult.model_construct(
+        status=StepStatus.SUCCEEDED, started_at=started, finished_at=now(), outputs=outputs
+    )
+
+
+def _kept(value: Any, spec: StepSpec, store: ArtifactStore, scratch: Path) -> dict[str, ArtifactRef]:
+    """What the step returned, in the artifact store, by the outputs' names."""
+    return {
+        output.name: save(
+            item,
+            store,
+            name=output.name,
+            declared_type=output.type,
+            materializer=output.materializer,
+            scratch=scratch,
+        )
+        for output, item in zip(spec.outputs, _values(value, spec), strict=True)
+    }
+
+
+def _values(value: Any, spec: StepSpec) -> tuple[Any, ...]:
+    names = ", ".join(output.name for output in spec.outputs)
+    count = len(spec.outputs)
+    if count == 0:
+        if value is not None:
+            raise WrongOutputs(
+                f"step {spec.step!r} returned a {type(value).__name__} and declares no output: "
+                "annotate what it returns, or return nothing"
+            )
+        return ()
+    if count == 1:
+        return (value,)
+    if isinstance(value, Mapping) and set(value) == {output.name for output in spec.outputs}:
+        return tuple(value[output.name] for output in spec.outputs)
+    if not isinstance(value, (tuple, list)):
+        raise WrongOutputs(
+            f"step {spec.step!r} returned a {type(value).__name__} and declares {count} outputs: {names}"
+        )
+    if len(value) != count:
+        raise WrongOutputs(
+            f"step {spec.step!r} returned {len(value)} values and declares {count} outputs: {names}"
+        )
+    return tuple(value)
+
+
+def _said(error: BaseException, spec: StepSpec, masker: Masker) -> StepError:
+    """The error as people read it, masked."""
+    code, workspace = Path(spec.run.code_path), Path(spec.run.workspace)
+    kind = type(error).__name__
+    if isinstance(error, SystemExit):
+        message = f"the step ended itself by sys.exit({'' if error.code is None else repr(error.code)})"
+    elif isinstance(error, KeyboardInterrupt):
+        message = f"the step was interrupted ({signal.SIGINT.name}, or it raised KeyboardInterrupt itself)"
+    elif isinstance(error, (WrongOutputs, PipelineBroken, ComponentError)):
+        message = str(error)
+    else:
+        message = _message(error, kind, code, workspace)
+    try:
+        frames = user_frames(error, code, workspace)
+    except Exception:
+        frames = ""
+    return StepError(
+        type=kind,
+        message=_cut(masker(message), _LONGEST_MESSAGE),
+        traceback=_cut(masker(frames), _LONGEST_TRACEBACK),
+    )
+
+
+def _message(error: BaseException, kind: str, code: Path, workspace: Path) -> str:
+    try:
+        text = one_line(error, code, workspace, whole=not isinstance(error, SyntaxError))
+    except Exception:
+        return f"{kind}, whose text cannot be made"
+    qualified = f"{type(error).__module__}.{type(error).__qualname__}"
+    for prefix in (qualified, type(error).__qualname__, kind):
+        if text.startswith(prefix):
+            return text[len(prefix) :].removeprefix(":").strip()
+    return text
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} … ({len(text):,} characters)"

@@ -1,0 +1,336 @@
+"""The loop of a run: one thread that decides, and a queue in which everything that happens arrives."""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NamedTuple
+
+from stacktui.categories.errors import ComponentError
+from stacktui.categories.metadata_store import MetadataStore
+from stacktui.categories.orchestrator import StepHandle
+from stacktui.model.artifact import Artifact, ArtifactRef
+from stacktui.model.base import now
+from stacktui.model.execution import StepEvent, StepResult
+from stacktui.model.masking import Masker
+from stacktui.model.run import Metric, RunStatus, StepError, StepRun, StepStatus
+from stacktui.model.secretref import SecretRef
+from stacktui.pipelines.graph import StepNode
+from stacktui.pipelines.intake import Intake, StepSink
+from stacktui.pipelines.logs import LogWriter, log_folder, log_path, make_private
+from stacktui.pipelines.places import Places
+from stacktui.pipelines.requests import Requests
+from stacktui.pipelines.reuse import Reuse
+from stacktui.pipelines.runfile import RunFile
+from stacktui.pipelines.schedule import Schedule
+from stacktui.pipelines.specs import SpecMaker
+from stacktui.runtime.build import LiveStack
+
+_STOPPED_WITHIN_S = 30.0
+_AHEAD = 16
+"""Steps whose cache is looked up before there is room to run them."""
+
+
+class _Finished(NamedTuple):
+    position: int
+    attempt: int
+    result: StepResult
+
+
+class _Said(NamedTuple):
+    position: int
+    event: StepEvent
+
+
+class _Running(NamedTuple):
+    handle: StepHandle
+    sink: StepSink
+    record: StepRun
+
+
+class RunLoop:
+    """Executes the steps of one run. `run` once, from one thread; `stop` from any; `close` at the end."""
+
+    def __init__(
+        self,
+        file: RunFile,
+        live: LiveStack,
+        store: MetadataStore,
+        secrets: Mapping[SecretRef, str],
+        masker: Masker,
+    ) -> None:
+        self._file = file
+        self._store = store
+        self._masker = masker
+        self._nodes = file.description.steps
+        self._schedule = Schedule(self._nodes)
+        self._reuse = Reuse(file, live, store)
+        self._places = Places(file.run, live, secrets)
+        self._specs = SpecMaker(file)
+        self._intake = Intake(store, file.run.run_id, masker)
+        self._requests = Requests(store, file.run.run_id)
+        self._queue: queue.SimpleQueue[_Finished | _Said | None] = queue.SimpleQueue()
+        self._waiting: deque[StepRun] = deque()
+        """Ready, and no earlier result stands in for them."""
+        self._retries: list[tuple[float, int]] = []
+        self._to_retry: dict[int, StepRun] = {}
+        self._running: dict[int, _Running] = {}
+        self._stop_asked = False
+        self._stopping = False
+        self._stop_deadline = 0.0
+        self._first_error: str | None = None
+
+    def run(self) -> tuple[RunStatus, str | None]:
+        """Run all steps; how the run ended, and its error in one line. Raises `ComponentError`."""
+        make_private(log_folder(Path(self._file.run.state), self._file.run.run_id))
+        self._reuse.find_earlier_artifacts()
+        while not self._schedule.finished:
+            self._go_on()
+        self._intake.flush()
+        if self._stop_asked:
+            return RunStatus.CANCELLED, None
+        if self._first_error is not None:
+            return RunStatus.FAILED, self._first_error
+        return RunStatus.SUCCEEDED, None
+
+    def stop(self) -> None:
+        """Cancel the run: running steps are ended, the others are not begun. From any thread or signal handler."""
+        self._stop_asked = True
+        self._queue.put(None)
+
+    def close(self) -> None:
+        """Leave nothing running and no file open."""
+        for running in self._running.values():
+            running.handle.cancel()
+        self._places.close()
+        for running in self._running.values():
+            running.sink.log.close()
+        self._running.clear()
+
+    def _go_on(self) -> None:
+        if self._requests.stop_wanted():
+            self._stop_asked = True
+        if self._stop_asked and not self._stopping:
+            self._end_all(StepStatus.CANCELLED)
+        if not self._stopping:
+            self._start_what_can()
+        elif time.monotonic() > self._stop_deadline:
+            raise ComponentError("running steps did not end when they were cancelled")
+        if self._running or self._retries:
+            self._take_what_happened()
+
+    # Beginning.
+
+    def _start_what_can(self) -> None:
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            _, position = heapq.heappop(self._retries)
+            self._waiting.append(self._to_retry.pop(position))
+        self._launch_waiting()
+        while self._schedule.ready and len(self._waiting) < _AHEAD and not self._stop_asked:
+            record = self._reuse.record(self._schedule.take())
+            if self._reuse.stand_in(record):
+                self._schedule.done(record.position)
+            else:
+                self._waiting.append(record)
+                self._launch_waiting()
+            if self._requests.due_in_s == 0:
+                return
+
+    def _launch_waiting(self) -> None:
+        held_back: list[StepRun] = []
+        while self._waiting:
+            record = self._waiting.popleft()
+            if self._places.has_room(record.where):
+                self._launch(record)
+            else:
+                held_back.append(record)
+        self._waiting.extend(held_back)
+
+    def _launch(self, record: StepRun) -> None:
+        node = self._nodes[record.position]
+        run = self._file.run
+        started = record.model_copy(update={"status": StepStatus.RUNNING, "started_at": now()})
+        position, attempt = record.position, record.attempt
+        log = LogWriter(log_path(Path(run.state), run.run_id, node.name, attempt))
+        sink = StepSink(log, self._masker, lambda event: self._queue.put(_Said(position, event)))
+        spec = self._specs.make(node, attempt, self._reuse.inputs_of(node))
+        # Durable before anybody can see that it runs.
+        self._store.record_step(started, input_links=started.inputs)
+        try:
+            handle = self._places.submit(record.where, spec, sink)
+        except ComponentError as error:
+            handle = _NotSubmitted(error)
+        self._running[position] = _Running(handle, sink, started)
+        handle.future.add_done_callback(
+            lambda future: self._queue.put(_Finished(position, attempt, future.result()))
+        )
+
+    # What happened.
+
+    def _take_what_happened(self) -> None:
+        pause = self._requests.due_in_s
+        due = self._intake.tick()
+        if due is not None:
+            pause = min(pause, due)
+        if self._retries:
+            pause = min(pause, max(self._retries[0][0] - time.monotonic(), 0.0))
+        try:
+            item = self._queue.get(timeout=max(pause, 0.001))
+        except queue.Empty:
+            return
+        while True:
+            if isinstance(item, _Finished):
+                self._finish(item)
+            elif isinstance(item, _Said):
+                running = self._running.get(item.position)
+                handle = running.handle if running is not None else None
+                self._intake.take(self._nodes[item.position].name, handle, item.event)
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+
+    def _finish(self, item: _Finished) -> None:
+        running = self._running.get(item.position)
+        if running is None or running.record.attempt != item.attempt:
+            return
+        del self._running[item.position]
+        node = self._nodes[item.position]
+        self._places.left(node.name)
+        running.sink.log.close()
+        self._intake.withdraw(node.name)
+        metrics = self._intake.metrics_of(node.name)
+        result = self._masked(item.result)
+        if result.status is StepStatus.SUCCEEDED:
+            self._succeeded(running.record, node, result, metrics)
+            return
+        settings = self._file.settings.get(node.name, node.settings)
+        again = (
+            result.status is StepStatus.FAILED
+            and running.record.attempt <= (settings.retries or 0)
+            and not self._stopping
+        )
+        status = StepStatus.RETRYING if again else result.status
+        ended = running.record.model_copy(
+            update={"status": status, "finished_at": result.finished_at, "error": result.error}
+        )
+        self._store.record_step(ended, metrics=metrics)
+        if again:
+            due = time.monotonic() + (settings.retry_delay or 0.0)
+            heapq.heappush(self._retries, (due, item.position))
+            self._to_retry[item.position] = ended.model_copy(
+                update={"attempt": ended.attempt + 1, "finished_at": None, "error": None}
+            )
+            return
+        self._failed(item.position, node, result)
+
+    def _succeeded(self, record: StepRun, node: StepNode, result: StepResult, metrics: list[Metric]) -> None:
+        at = result.finished_at
+        artifacts = [
+            Artifact.model_construct(
+                **{field: getattr(reference, field) for field in ArtifactRef.model_fields},
+                name=name,
+                run_id=record.run_id,
+                pipeline=self._file.description.name,
+                step=node.name,
+                version=0,
+                created_at=at,
+                tags=(),
+            )
+            for name, reference in result.outputs.items()
+        ]
+        self._store.record_step(
+            record.model_copy(
+                update={
+                    "status": StepStatus.SUCCEEDED,
+                    "finished_at": at,
+                    "outputs": {name: reference.id for name, reference in result.outputs.items()},
+                }
+            ),
+            artifacts=artifacts,
+            metrics=metrics,
+            input_links={},
+        )
+        self._reuse.keep(node.name, dict(result.outputs))
+        self._schedule.done(record.position)
+
+    def _failed(self, position: int, node: StepNode, result: StepResult) -> None:
+        cannot = self._schedule.failed(position)
+        if self._first_error is None and (result.status is StepStatus.FAILED or not self._stopping):
+            error = result.error
+            said = f"{error.type}: {error.message}".splitlines()[0] if error else "it failed"
+            self._first_error = f"step `{node.name}` failed: {said}"[:1000]
+        self._close_steps(cannot, StepStatus.CANCELLED if self._stop_asked else StepStatus.SKIPPED)
+        if self._file.failure_mode == "fail_fast" and not self._stopping:
+            self._end_all(StepStatus.SKIPPED)
+
+    def _end_all(self, not_begun: StepStatus) -> None:
+        """Cancel what runs, and begin nothing more."""
+        self._stopping = True
+        self._stop_deadline = time.monotonic() + _STOPPED_WITHIN_S
+        running = set(self._running)
+        self._close_steps(self._schedule.give_up(running), not_begun)
+        self._waiting.clear()
+        self._retries.clear()
+        self._to_retry.clear()
+        for one in list(self._running.values()):
+            one.handle.cancel()
+
+    def _close_steps(self, positions: list[int], status: StepStatus) -> None:
+        at = now()
+        records = []
+        for position in positions:
+            node = self._nodes[position]
+            retrying = self._to_retry.get(position)
+            records.append(
+                retrying.model_copy(update={"status": status, "finished_at": at})
+                if retrying is not None
+                else StepRun(
+                    run_id=self._file.run.run_id,
+                    name=node.name,
+                    position=position,
+                    status=status,
+                    where=self._file.where[node.name],
+                    params=node.params,
+                )
+            )
+        if records:
+            self._store.record_steps(records)
+
+    def _masked(self, result: StepResult) -> StepResult:
+        if result.error is None or not self._masker:
+            return result
+        error = result.error.model_copy(
+            update={
+                "message": self._masker(result.error.message),
+                "traceback": self._masker(result.error.traceback),
+            }
+        )
+        return result.model_copy(update={"error": error})
+
+
+class _NotSubmitted:
+    """A handle for a step that nothing would take."""
+
+    def __init__(self, error: ComponentError) -> None:
+        at = now()
+        self.future: Future[StepResult] = Future()
+        self.future.set_result(
+            StepResult(
+                status=StepStatus.FAILED,
+                started_at=at,
+                finished_at=at,
+                error=StepError(type=type(error).__name__, message=str(error)),
+            )
+        )
+
+    def cancel(self) -> None:
+        """There is nothing to end."""
+
+    def answer(self, question_id: str, choice: str | None) -> None:
+        """It asks nothing."""

@@ -1,0 +1,46 @@
+"""`<state>/runs/<run id>/run.json`: all that a runner needs to know of its run. Written once, 0600, before it starts.
+
+Components stand in it with their references to secrets, never with a value.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from stacktui.model.base import Noun
+from stacktui.model.execution import RunContext
+from stacktui.model.stack import StepSettings
+from stacktui.pipelines.graph import PipelineDescription
+
+FailureMode = Literal["fail_fast", "continue"]
+_NAME = "run.json"
+
+
+class RunFile(Noun):
+    """A run as it was asked for: the code, the stack and the settings of that moment."""
+
+    version: Literal[1] = 1
+    run: RunContext
+    description: PipelineDescription
+    settings: dict[str, StepSettings] = Field(default_factory=dict)
+    """In force, by step."""
+    where: dict[str, str] = Field(default_factory=dict)
+    """The component that runs each step."""
+    failure_mode: FailureMode = "fail_fast"
+    cache: bool = True
+    """False: no earlier result stands in for any step."""
+
+    def write(self, folder: Path) -> None:
+        """Write it into the run's folder."""
+        descriptor = os.open(folder / _NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(self.model_dump_json(indent=1))
+
+    @classmethod
+    def read(cls, folder: Path) -> RunFile:
+        """Read it from the run's folder."""
+        return cls.model_validate_json((folder / _NAME).read_bytes())

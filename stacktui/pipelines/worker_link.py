@@ -1,0 +1,167 @@
+"""The worker's end of the pipe to whoever runs it: messages out, batched; answers in. See `worker_process.py`,
+in the local flavors, for the protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from stacktui.categories.artifact_store import ArtifactStore
+from stacktui.model.artifact import ArtifactRef
+from stacktui.model.execution import StepEvent
+
+_WINDOW_S = 0.02
+_AT_ONCE = 50
+"""So many lines in a window are sent each as it comes: they survive a crash of the process. More are sent together."""
+_FLUSH_LINES = 500
+_BLOCK = 1 << 16
+_PATIENCE_S = 10.0
+
+Line = tuple[float, str, str]
+
+
+class Link:
+    """Messages to and from the runner. A chatty step's lines wait up to 20 ms, so that it is not slowed by them."""
+
+    def __init__(self, descriptor_in: int, descriptor_out: int) -> None:
+        self._in = descriptor_in
+        self._out = descriptor_out
+        self._lock = threading.Lock()
+        self._waiting = threading.Event()
+        self._lines: list[Line] = []
+        self._window = 0.0
+        self._in_window = 0
+        self._buffer = b""
+        self._arrived: list[dict[str, Any]] = []
+        self._reading = threading.Lock()
+        self._answers: dict[str, str | None] = {}
+        self._forked = False
+        os.register_at_fork(
+            before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._cut
+        )
+        threading.Thread(target=self._flush_for_ever, name="lines to the runner", daemon=True).start()
+
+    def line(self, at: float, stream: str, text: str) -> None:
+        """Send a line, soon."""
+        with self._lock:
+            if self._forked:
+                return
+            self._lines.append((at, stream, text))
+            if at - self._window > _WINDOW_S or at < self._window:
+                self._window, self._in_window = at, 0
+            self._in_window += 1
+            if self._in_window <= _AT_ONCE or len(self._lines) >= _FLUSH_LINES:
+                self._write(b"")
+                return
+        if not self._waiting.is_set():
+            self._waiting.set()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message now, behind the lines that wait."""
+        data = json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+        with self._lock:
+            self._write(data)
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next message; None at the end of the pipe. Answers are kept for `answer`."""
+        with self._reading:
+            while True:
+                message = self._next(None)
+                if message is None or message["type"] != "answer":
+                    return message
+                self._answers[message["id"]] = message["choice"]
+
+    def answer(self, question: str, timeout_s: float | None) -> str | None:
+        """Wait for the answer to a question; None when the time is up or the runner says so."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            # Several threads of a step may wait: each reads in turn, for a moment.
+            with self._reading:
+                if question in self._answers:
+                    return self._answers.pop(question)
+                left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
+                message = self._next(max(left, 0.0))
+                if message is not None and message["type"] == "answer":
+                    self._answers[message["id"]] = message["choice"]
+                    continue
+                if message is not None:
+                    raise RuntimeError(f"a {message['type']} came while a step waits for an answer")
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+
+    def hangs_up(self) -> None:
+        """Return when the runner's end of the pipe is closed."""
+        poll = select.poll()
+        poll.register(self._in, 0)
+        poll.poll()
+
+    def _next(self, timeout_s: float | None) -> dict[str, Any] | None:
+        while not self._arrived:
+            if timeout_s is not None and not select.select([self._in], [], [], timeout_s)[0]:
+                return None
+            block = os.read(self._in, _BLOCK)
+            if not block:
+                if timeout_s is not None:
+                    time.sleep(timeout_s)
+                return None
+            *lines, self._buffer = (self._buffer + block).split(b"\n")
+            self._arrived.extend(map(json.loads, lines))
+        return self._arrived.pop(0)
+
+    def _write(self, data: bytes) -> None:
+        """With the lock held: the lines that wait, then `data`, in one go."""
+        if self._forked:
+            return
+        if self._lines:
+            lines = json.dumps({"type": "log", "lines": self._lines}, separators=(",", ":"))
+            data = lines.encode("ascii") + b"\n" + data
+            self._lines.clear()
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._out, view) :]
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            self._waiting.wait()
+            time.sleep(_WINDOW_S)
+            self._waiting.clear()
+            with self._lock:
+                self._write(b"")
+
+    def _cut(self) -> None:
+        self._lock.release()
+        self._forked = True
+
+
+class Channel:
+    """A step's way out: what `StepChannel` asks for. One an attempt."""
+
+    def __init__(self, link: Link, run_id: str, step: str) -> None:
+        self.run_id = run_id
+        self.step = step
+        self._link = link
+        self.store: ArtifactStore | None = None
+        self.scratch: Path | None = None
+
+    def emit(self, event: StepEvent) -> None:
+        self._link.send({"type": "event", "event": event.model_dump(mode="json")})
+
+    def answer(self, question_id: str, timeout_s: float | None) -> str | None:
+        try:
+            # Whoever runs the step says when the time is up; this is for one that does not.
+            return self._link.answer(question_id, None if timeout_s is None else timeout_s + _PATIENCE_S)
+        finally:
+            self._link.send({"type": "resumed", "id": question_id})
+
+    def materialize(self, name: str, value: Any) -> ArtifactRef:
+        from stacktui.pipelines.materializers import save
+
+        if self.store is None:
+            raise RuntimeError("the step has no artifact store yet")
+        return save(value, self.store, name=name, scratch=self.scratch)

@@ -1,0 +1,213 @@
+"""The workbench's application: wiring only. Screens are found in `screens/registry`, what changes comes by `feed`,
+what is done goes through `doing`. `run_workbench` is what the command line calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, ScreenStackError
+from textual.screen import Screen
+
+from stacktui.model.text import Clean, clean
+from stacktui.tui.background import Background
+from stacktui.tui.doing import Doing
+from stacktui.tui.feed import Feed, Summary
+from stacktui.tui.live import Topic
+from stacktui.tui.looks import Looks
+from stacktui.tui.popups import Popups
+from stacktui.tui.screens.base import WorkbenchScreen
+from stacktui.tui.screens.registry import PLACES, screen_class
+from stacktui.tui.start import First, Prefetch, run_workbench
+
+if TYPE_CHECKING:
+    from stacktui.model.alert import InboxItem
+    from stacktui.model.diagnostic import Diagnostic
+    from stacktui.operations.session import Session
+
+__all__ = ["Topic", "WorkbenchApp", "run_workbench"]
+
+_FIRST_SECONDS = 0.1
+"""How long the first frame waits for its content: sending an empty one first would take longer."""
+
+
+class WorkbenchApp(App[int]):
+    """The workbench over one session."""
+
+    TITLE = "stacktui"
+    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "popups", "screens", "panes")]
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 4
+    BINDINGS: ClassVar[list[Any]] = []
+
+    def __init__(self, session: Session, prefetch: Prefetch | None = None) -> None:
+        self.session = session
+        """The open workspace: views hand it to `load`, operations run with it."""
+        self.looks = Looks(self)
+        """Themes and keymap: loaded, checked, reloaded."""
+        super().__init__()
+        self.animation_level = "none"
+        self.background = Background()
+        """Threads for what may block."""
+        self.feed = Feed(self)
+        """What changed, and the header's summary."""
+        self.doing = Doing(self)
+        """Runs operations and shows how they ended."""
+        self.popups = Popups(self)
+        """`:`, `?`, the palette, questions."""
+        self.workspace_name = clean(session.workspace.root.name)
+        self._roots: dict[str, WorkbenchScreen[Any]] = {}
+        self.looks.start()
+        self._prefetch = prefetch
+
+    # Life.
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self._root("home")
+
+    @property
+    def first(self) -> First | None:
+        """What `start` loaded while Textual was imported."""
+        return self._prefetch.take(_FIRST_SECONDS) if self._prefetch else None
+
+    def on_ready(self) -> None:
+        # After the first frame: nothing of it is needed to draw home.
+        asyncio.get_running_loop().set_exception_handler(self._callback_failed)
+        self.feed.start()
+        self.looks.apply_keymap()
+
+    def on_unmount(self) -> None:
+        self.feed.stop()
+
+    # Places.
+
+    @property
+    def place(self) -> WorkbenchScreen[Any] | None:
+        """The full screen that is shown, under any dialog."""
+        return next((s for s in reversed(self.screen_stack) if isinstance(s, WorkbenchScreen)), None)
+
+    def open_place(self, name: str, argument: str = "", **params: Any) -> None:
+        """Go to a screen by its name in the registry.
+
+        A root screen replaces everything above it; another one is put on top. `argument` is what `:` takes after
+        the name; `params` are keyword arguments of the screen's class.
+        """
+        place = PLACES[name]
+        if place.writes and self.feed.summary.readonly:
+            self.say(clean(f"{place.title}: the workbench is read-only"), error=True)
+            return
+        try:
+            if not place.root:
+                if argument and place.argument:
+                    params[place.argument] = argument
+                self.push_screen(self._made(name, **params))
+                return
+            root = self._root(name)
+        except ImportError as error:
+            self.say(clean(f"{place.title} cannot be opened: {error}"), error=True)
+            return
+        # Home lies at the bottom for good; one other root screen may stand on it.
+        while len(self.screen_stack) > 2 or (len(self.screen_stack) == 2 and name == "home"):
+            self.pop_screen()
+        if len(self.screen_stack) == 1 and name != "home":
+            self.push_screen(root)
+        elif self.screen is not root:
+            self.switch_screen(root)
+        if argument:
+            root.call_after_refresh(root.focus_on, argument)
+
+    def back(self) -> None:
+        """One screen back; from a root screen to home."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def crumbs(self, screen: WorkbenchScreen[Any]) -> tuple[Clean, ...]:
+        """The way to a screen, by what each one on it is called."""
+        try:
+            stack = [s for s in self.screen_stack if isinstance(s, WorkbenchScreen)]
+        except ScreenStackError:
+            stack = []
+        if screen not in stack:
+            return (screen.crumb,)
+        way = stack[: stack.index(screen) + 1]
+        return tuple(s.crumb for s in way[1:] or way)
+
+    def _made(self, name: str, **params: Any) -> WorkbenchScreen[Any]:
+        screen = screen_class(name)(**{**PLACES[name].params, **params})
+        screen.place = name
+        screen.crumb = screen.crumb or Clean(PLACES[name].title)
+        return screen
+
+    def _root(self, name: str) -> WorkbenchScreen[Any]:
+        if name not in self._roots:
+            screen = self._made(name)
+            self._roots[name] = screen
+            # Installed screens are kept by Textual when another one takes their place.
+            self.install_screen(screen, name)
+        return self._roots[name]
+
+    # What the feed says.
+
+    def summary_changed(self, summary: Summary) -> None:
+        """The header's facts changed."""
+        place = self.place
+        if place is not None:
+            place.summary_changed(summary)
+
+    def files_changed(self, paths: Iterable[Path]) -> None:
+        """Files of the workspace changed: themes and the keymap are read again here, the rest by the views."""
+        self.looks.files_changed(paths)
+
+    def find_problems(self) -> tuple[Diagnostic, ...]:
+        """Every finding of the workspace, looked for anew; blocks, so call it in a thread."""
+        from stacktui.validation.validate import validate_workspace
+
+        found = validate_workspace(self.session.snapshot(), self.session.registry())
+        return (*found, *self.looks.problems)
+
+    def inbox_item(self, item: InboxItem) -> None:
+        """A new message or question: the bell and a toast."""
+        if self.looks.settings.bell:
+            self.bell()
+        severity = {"warning": "warning", "error": "error"}.get(item.level, "information")
+        tail = "  (! answers)" if item.pending else ""
+        self.notify(
+            clean(item.text) + tail,
+            title=clean(f"{'question' if item.kind == 'question' else item.level} from {item.alerter}"),
+            severity=severity,  # type: ignore[arg-type]
+            timeout=15 if item.pending else 6,
+            markup=False,
+        )
+
+    def say(self, text: Clean, *, error: bool = False) -> None:
+        """One line above the keys of the screen that is shown."""
+        place = self.place
+        if place is not None and place.is_mounted:
+            place.notice(text, error=error)
+
+    def toast(self, text: Clean, *, title: str = "", error: bool = False) -> None:
+        """A short message in the corner."""
+        self.notify(text, title=clean(title), severity="error" if error else "information", markup=False)
+
+    # Looks.
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return self.looks.variables()
+
+    # Ends.
+
+    def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """asyncio would print it over the screen; it is an error like any other."""
+        error = context.get("exception")
+        if isinstance(error, Exception) and not self._exit:
+            self._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Textual would print a traceback with local variables, which may hold secrets."""
+        from stacktui.tui.crash import report_crash
+
+        self.bell()
+        self._exit_renderables.append(report_crash(self.session, self._exception))
+        self._close_messages_no_wait()

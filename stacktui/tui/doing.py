@@ -1,0 +1,253 @@
+"""Doing things from the workbench: an operation of the table by name, in a thread, and how it ended, on screen.
+
+Screens call `WorkbenchScreen.do`; keys of operations, the palette and `:` come here too. An operation that writes
+files of the workspace shows its diff first, and one on something protected asks for the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from stacktui.model.text import Clean, clean, clean_block
+
+if TYPE_CHECKING:
+    from stacktui.operations.table import Operation, Parameter
+    from stacktui.tui.app import WorkbenchApp
+    from stacktui.tui.screens.base import Subject
+    from stacktui.workspace.changes import Change
+
+_STREAM_LINES = 2000
+_TOLD_FIRST = frozenset({"delete", "stop", "compact"})
+"""Verbs that are confirmed first where no diff stands for a confirmation."""
+
+
+class Doing:
+    """Runs operations of one app."""
+
+    def __init__(self, app: WorkbenchApp) -> None:
+        self._app = app
+
+    def run(self, name: str, arguments: Mapping[str, Any], then: Callable[[Any], None] | None = None) -> None:
+        """Run an operation; its document goes to `then`, or is shown. Errors are one line on the screen."""
+        self._run(name, dict(arguments), then)
+
+    def on_subject(self, name: str, subject: Subject) -> None:
+        """Run an operation on an object, asking for parameters that the object does not give."""
+        operation = _operation(name)
+        # What is added has a name of its own, not the subject's.
+        own = {"name"} if operation.verb in ("add", "new") else set()
+        given = {
+            parameter.name: subject.arguments[parameter.name]
+            for parameter in operation.parameters
+            if parameter.name in subject.arguments and parameter.name not in own
+        }
+        self._ask_missing(
+            operation, given, lambda all_given: self._carefully(operation, all_given, subject.label)
+        )
+
+    def typed(self, operation: Operation, arguments: Mapping[str, Any]) -> None:
+        """Run what was typed on the `:` line or chosen in the palette, asking for what is missing."""
+        self._ask_missing(
+            operation, dict(arguments), lambda given: self._carefully(operation, given, clean(operation.name))
+        )
+
+    # Careful: ask first, show the diff first.
+
+    def _ask_missing(
+        self, operation: Operation, given: dict[str, Any], go: Callable[[dict[str, Any]], None]
+    ) -> None:
+        missing = next((p for p in operation.parameters if p.required and p.name not in given), None)
+        if missing is None:
+            go(given)
+            return
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                self._ask_missing(operation, {**given, missing.name: convert(missing, text)}, go)
+
+        from stacktui.tui.dialogs.simple import PromptDialog
+
+        self._app.push_screen(
+            PromptDialog(
+                clean(operation.name),
+                clean(missing.help),
+                check=lambda text: problem_of(missing, text),
+                secret=missing.kind == "asked",
+            ),
+            answered,
+        )
+
+    def _carefully(self, operation: Operation, given: dict[str, Any], label: Clean) -> None:
+        if operation.writes and operation.noun in ("component", "stack"):
+            self._preview(operation, given)
+        elif operation.verb in _TOLD_FIRST:
+            from stacktui.tui.dialogs.simple import ConfirmDialog
+
+            self._app.push_screen(
+                ConfirmDialog(clean(operation.name), f"{operation.verb} {label}?", operation.verb),
+                lambda yes: self._run(operation.name, given, None) if yes else None,
+            )
+        else:
+            self._run(operation.name, given, None)
+
+    def _preview(self, operation: Operation, given: dict[str, Any]) -> None:
+        """Build the change without writing, show its diff, write it when accepted."""
+        from stacktui.operations.changes import previewed
+
+        session = self._app.session
+
+        def arrived(result: Any, error: BaseException | None) -> None:
+            if error is not None:
+                self._failed(operation, given, error, None)
+            elif result.change is None:
+                self._show(operation, result.document)
+            else:
+                self.accept(result.change)
+
+        self._app.background.submit(lambda: previewed(session, operation, **given), arrived)
+
+    def accept(self, change: Change, then: Callable[[Any], None] | None = None) -> None:
+        """Show a change's diff; write it when it is accepted, and tell."""
+        from stacktui.tui.dialogs.diff import DiffDialog
+
+        session = self._app.session
+
+        def answered(yes: bool | None) -> None:
+            if not yes:
+                return
+
+            def write() -> Any:
+                from stacktui.operations.changes import apply
+
+                return apply(session, change)
+
+            def arrived(result: Any, error: BaseException | None) -> None:
+                if error is not None:
+                    self._app.say(one_line(error), error=True)
+                elif then is not None:
+                    then(result)
+                else:
+                    self._app.toast(clean(result.title))
+
+            self._app.background.submit(write, arrived)
+
+        self._app.push_screen(
+            DiffDialog(clean(change.title), clean_block(change.diff(session.workspace.root))), answered
+        )
+
+    # Running.
+
+    def _run(self, name: str, arguments: dict[str, Any], then: Callable[[Any], None] | None) -> None:
+        session = self._app.session
+
+        def work() -> Any:
+            from stacktui.operations.session import run_operation
+
+            operation = _operation(name)
+            result = run_operation(session, operation, **arguments)
+            return list(islice(result, _STREAM_LINES)) if isinstance(result, Iterator) else result
+
+        def arrived(result: Any, error: BaseException | None) -> None:
+            operation = _operation(name)
+            if error is not None:
+                self._failed(operation, arguments, error, then)
+            elif then is not None:
+                then(result)
+            else:
+                self._show(operation, result)
+
+        self._app.background.submit(work, arrived)
+
+    def _failed(
+        self,
+        operation: Operation,
+        arguments: dict[str, Any],
+        error: BaseException,
+        then: Callable[[Any], None] | None,
+    ) -> None:
+        from stacktui.operations.errors import AnswerIsNo, ConfirmationNeeded, UserCodeError
+        from stacktui.tui.dialogs.simple import ConfirmDialog, NameDialog, TextDialog
+
+        names = {parameter.name for parameter in operation.parameters}
+        if isinstance(error, ConfirmationNeeded) and "confirm" in names:
+            wanted = error.name
+            self._app.push_screen(
+                NameDialog(wanted, clean(arguments.get("name", "it"))),
+                lambda text: self._again(operation, {**arguments, "confirm": wanted}, then) if text else None,
+            )
+        elif isinstance(error, AnswerIsNo) and "force" in names and not arguments.get("force"):
+            self._app.push_screen(
+                ConfirmDialog(clean(operation.name), f"{error}\n\nDo it anyway?", "do it anyway"),
+                lambda yes: self._again(operation, {**arguments, "force": True}, then) if yes else None,
+            )
+        elif isinstance(error, UserCodeError) and error.frames:
+            self._app.push_screen(TextDialog(one_line(error), clean_block(error.frames)))
+        else:
+            self._app.say(one_line(error), error=True)
+
+    def _again(
+        self, operation: Operation, arguments: dict[str, Any], then: Callable[[Any], None] | None
+    ) -> None:
+        if operation.writes and operation.noun in ("component", "stack"):
+            self._preview(operation, arguments)
+        else:
+            self._run(operation.name, arguments, then)
+
+    def _show(self, operation: Operation, result: Any) -> None:
+        done = getattr(result, "done", None) or getattr(result, "title", None)
+        if result is None or isinstance(done, str):
+            self._app.toast(clean(done or f"{operation.name}: done"))
+            return
+        from stacktui.tui.dialogs.simple import TextDialog
+        from stacktui.tui.readable import readable
+
+        self._app.push_screen(TextDialog(clean(operation.name), readable(result)))
+
+
+def _operation(name: str) -> Operation:
+    from stacktui.operations.table import operations_of
+
+    found = operations_of(name.partition(" ")[0])
+    return found[name]
+
+
+def convert(parameter: Parameter, text: str) -> Any:
+    """A typed text as the parameter's Python value (a tuple of one where it takes several). Raises ValueError with
+    what would be right."""
+    from enum import Enum
+
+    if parameter.multiple:
+        return (_single(parameter, text),) if text else ()
+    if issubclass(parameter.type, Enum) and text not in parameter.choices:
+        raise ValueError(f"{parameter.flag} is one of {', '.join(parameter.choices)}")
+    return _single(parameter, text)
+
+
+def _single(parameter: Parameter, text: str) -> Any:
+    if parameter.type is bool:
+        return text.lower() in ("1", "true", "yes", "on")
+    try:
+        return parameter.type(text)
+    except ValueError:
+        raise ValueError(f"{parameter.flag}: {text!r} is not {parameter.type.__name__}") from None
+
+
+def problem_of(parameter: Parameter, text: str) -> str | None:
+    """What is wrong with a typed text, or None."""
+    try:
+        convert(parameter, text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def one_line(error: BaseException) -> Clean:
+    """An error for people; the kind stands before it where it is not one of ours."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    ours = type(error).__module__.startswith("stacktui.")
+    return clean(text if ours and text else f"{type(error).__name__}: {text}".rstrip(": "))
+
+
+__all__ = ["Doing", "convert", "one_line", "problem_of"]

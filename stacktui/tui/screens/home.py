@@ -1,0 +1,209 @@
+"""Home: the active stack, what is wrong, what runs now, what ran last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+
+from stacktui.model.text import Clean, clean
+from stacktui.tui.keys import bind
+from stacktui.tui.live import Topic
+from stacktui.tui.marks import Tone, ago, elapsed, glyph, running_for, state_text, symbol_of, tone_of
+from stacktui.tui.screens.base import Subject, WorkbenchScreen
+from stacktui.tui.screens.problems import file_of, finding_keys, place_of
+from stacktui.tui.snapshots.home import HomeSnapshot, RunLine, Slot, load_home
+from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
+from stacktui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from stacktui.model.diagnostic import Diagnostic
+    from stacktui.operations.session import Session
+
+_FINDINGS = 30
+
+
+class HomeScreen(WorkbenchScreen[HomeSnapshot]):
+    """The first screen."""
+
+    topics = frozenset({Topic.FILES, Topic.ACTIVE, Topic.RUNS, Topic.PROBES, Topic.FINDINGS})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("home.next", "tab", "focus_next", "next panel", rank=30, help="To the next panel."),
+        bind("home.previous", "shift+tab", "focus_previous", "previous panel", rank=150),
+    ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="home"):
+            with Vertical(id="home-left"):
+                with Panel(title="stack", id="home-stack"):
+                    yield Grid(
+                        Column("key", "", 1),
+                        Column("category", "", 18),
+                        Column("component", "", 12, grow=True),
+                        Column("flavor", "", 10, drop=1),
+                        Column("state", "", 9, drop=2),
+                        header=False, markable=False, id="slots",
+                        empty=Clean("No stack is active. s lists the stacks; enter on one makes it active."),
+                    )  # fmt: skip
+                with Panel(title="problems", id="home-problems"):
+                    yield Grid(
+                        Column("severity", "", 1),
+                        Column("message", "", 44, grow=True),
+                        Column("place", "", 24, drop=1),
+                        header=False, markable=False, id="home-findings",
+                        empty=Clean("Not checked yet."),
+                    )  # fmt: skip
+            with Vertical(id="home-right"):
+                with Panel(title="running now", id="home-running"):
+                    yield Grid(
+                        Column("name", "", 16, grow=True),
+                        Column("stack", "", 10, drop=2),
+                        Column("elapsed", "", 6, align="right"),
+                        header=False, markable=False, id="running",
+                        empty=Clean("Nothing runs. n starts a run."),
+                    )  # fmt: skip
+                with Panel(title="last runs", id="home-runs"):
+                    yield Grid(
+                        Column("name", "", 14, grow=True),
+                        Column("status", "", 11),
+                        Column("stack", "", 10, drop=3),
+                        Column("took", "", 6, align="right", drop=2),
+                        Column("age", "", 4, align="right", drop=1),
+                        header=False, markable=False, id="last",
+                        empty=Clean("No runs yet. n starts the first one."),
+                    )  # fmt: skip
+
+    def on_mount(self) -> None:
+        first = self.workbench.first
+        if self.snapshot is None and first is not None:
+            self.workbench.feed.summary = first.summary
+            self.snapshot = first.home
+            self.show(first.home)
+
+    def load(self, session: Session) -> HomeSnapshot:
+        return load_home(session, self.workbench.feed.findings)
+
+    def show(self, snapshot: HomeSnapshot) -> None:
+        stack_panel = self.query_one("#home-stack", Panel)
+        slots = self.query_one("#slots", Grid)
+        stack_panel.set_title(f"stack {snapshot.stack}" if snapshot.stack else "stack")
+        if snapshot.why:
+            slots.empty = snapshot.why
+        slots.set_rows(_slot_row(slot) for slot in snapshot.slots)
+        running = self.query_one("#running", Grid)
+        running.set_rows(_running_row(run) for run in snapshot.running)
+        self.query_one("#home-running", Panel).set_title("running now", len(snapshot.running) or None)
+        last = self.query_one("#last", Grid)
+        if snapshot.store_problem:
+            last.empty = snapshot.store_problem
+        last.set_rows(_last_row(run) for run in snapshot.last)
+        self._show_findings(snapshot)
+        self.keep_ticking(bool(snapshot.running))
+
+    def _show_findings(self, snapshot: HomeSnapshot) -> None:
+        grid, found = self.query_one("#home-findings", Grid), snapshot.findings
+        if found is not None:
+            grid.empty = Clean("None: every rule passes.")
+        grid.set_rows(
+            _finding_row(key, item, snapshot.root) for key, item in finding_keys((found or ())[:_FINDINGS])
+        )
+        panel = self.query_one("#home-problems", Panel)
+        panel.set_title("problems", len(found) if found else None)
+        panel.set_note("p shows all" if found else "")
+
+    def tick(self) -> None:
+        if self.snapshot is not None:
+            running = self.query_one("#running", Grid)
+            for run in self.snapshot.running:
+                running.update_row(_running_row(run))
+
+    def subject(self) -> Subject | None:
+        grid = self.focused
+        if not isinstance(grid, Grid) or grid.cursor_key is None or self.snapshot is None:
+            return None
+        if grid.id == "slots":
+            slot = next((s for s in self.snapshot.slots if _slot_key(s) == grid.cursor_key), None)
+            if slot is not None and slot.name:
+                label = Clean(f"{slot.category.facts.title} {slot.name}")
+                return Subject("component", {"category": slot.category, "name": str(slot.name)}, label)
+        if grid.id in ("running", "last"):
+            return Subject("run", {"run_id": grid.cursor_key}, Clean(f"run {grid.cursor_key[:13]}"))
+        return None
+
+    @on(Grid.Opened)
+    def _opened(self, event: Grid.Opened) -> None:
+        if event.grid.id == "slots":
+            category, _, name = event.key.partition("/")
+            self.workbench.open_place(category, name)
+        elif event.grid.id in ("running", "last"):
+            self.workbench.open_place("run", event.key)
+        else:
+            self.workbench.open_place("problems", event.key)
+
+
+def _finding_row(key: str, finding: Diagnostic, root: Path) -> Row:
+    place = place_of(finding)
+    where = Clean(f"{file_of(finding, root)}:{place}" if place else file_of(finding, root))
+    tone = tone_of(finding.severity)
+    return Row(
+        key,
+        (Cell(symbol_of(finding.severity), tone), Cell(clean(finding.message)), Cell(where, Tone.MUTED)),
+    )
+
+
+def _slot_key(slot: Slot) -> str:
+    return f"{slot.category.value}/{slot.name}"
+
+
+def _slot_row(slot: Slot) -> Row:
+    facts = slot.category.facts
+    name = slot.name or Clean("none" if slot.state != "missing" else "required, none chosen")
+    if slot.name and slot.state == "missing":
+        state = Cell(Clean(f"{glyph('✗')} missing"), Tone.ERROR)
+    elif not slot.name:
+        state = Cell(Clean(""))
+    else:
+        state = Cell(state_text(slot.state) if slot.state != "unknown" else Clean(""), tone_of(slot.state))
+    name_tone = Tone.PLAIN if slot.name else (Tone.ERROR if slot.state == "missing" else Tone.MUTED)
+    return Row(
+        _slot_key(slot),
+        (
+            Cell(Clean(facts.key), Tone.ACCENT),
+            Cell(Clean(facts.title), Tone.MUTED),
+            Cell(name, name_tone),
+            Cell(slot.flavor, Tone.MUTED),
+            state,
+        ),
+    )
+
+
+def _running_row(run: RunLine) -> Row:
+    status = (
+        Clean(f"{glyph('●')} {run.name}") if run.status == "running" else Clean(f"{glyph('○')} {run.name}")
+    )
+    return Row(
+        run.id,
+        (
+            Cell(status, Tone.RUNNING if run.status == "running" else Tone.MUTED),
+            Cell(run.stack, Tone.MUTED),
+            Cell(running_for(run.started_at) if run.started_at else Clean("queued"), Tone.MUTED),
+        ),
+    )
+
+
+def _last_row(run: RunLine) -> Row:
+    return Row(
+        run.id,
+        (
+            Cell(run.name),
+            Cell(state_text(run.status), tone_of(run.status)),
+            Cell(run.stack, Tone.MUTED),
+            Cell(elapsed(run.duration_s), Tone.MUTED),
+            Cell(ago(run.created_at), Tone.MUTED),
+        ),
+    )

@@ -1,0 +1,58 @@
+"""Starts the workbench. What the first screen shows is loaded in a thread while Textual is imported."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from stacktui.operations.session import Session
+
+
+class First(NamedTuple):
+    """What the first frame shows."""
+
+    home: Any
+    """A `snapshots.home.HomeSnapshot`."""
+    summary: Any
+    """A `snapshots.summary.Summary`."""
+
+
+class Prefetch:
+    """The first frame's content, loaded beside the imports. It never raises: the ordinary load says what is wrong."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._found: First | None = None
+        self._thread = threading.Thread(target=self._work, name="stacktui-prefetch", daemon=True)
+        self._thread.start()
+
+    def take(self, wait_s: float = 0.0) -> First | None:
+        """The content if it is there, or comes within `wait_s` seconds."""
+        if wait_s:
+            self._thread.join(wait_s)
+        return self._found
+
+    def _work(self) -> None:
+        from stacktui.tui.snapshots.home import load_home
+        from stacktui.tui.snapshots.summary import load_summary
+
+        try:
+            self._found = First(load_home(self._session, None), load_summary(self._session))
+        except Exception:
+            return
+
+
+def run_workbench(session: Session) -> int:
+    """Run the workbench until it is left; the exit code. Raises `terminal.NoTerminal` where there is none."""
+    from stacktui.tui.terminal import require_terminal
+
+    require_terminal()
+    prefetch = Prefetch(session)
+    from stacktui.tui.app import WorkbenchApp
+    from stacktui.tui.terminal import ended_with_terminal
+
+    app = WorkbenchApp(session, prefetch)
+    with ended_with_terminal(app):
+        result = app.run(mouse=app.looks.settings.mouse)
+    return app.return_code or (result if isinstance(result, int) else 0)

@@ -1,0 +1,50 @@
+"""Writing one file so that a reader sees the old bytes or the new ones, never a part. Used by every writer of files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def stage_file(target: Path, content: bytes, mode: int = 0o600) -> Path:
+    """A synchronised temporary file beside `target`, with the content that it is to have. Raises OSError."""
+    # The dot and the suffix keep it out of every listing.
+    staged = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if mode != 0o600:
+                os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+    return staged
+
+
+def replace_file(target: Path, content: bytes, mode: int = 0o600) -> None:
+    """Give `target` a new content, durably and in one moment. Raises OSError, with the old content in place."""
+    staged = stage_file(target, content, mode)
+    try:
+        staged.replace(target)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed or deleted in a folder durable, where the file system knows how to."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

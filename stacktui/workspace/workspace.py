@@ -1,0 +1,180 @@
+"""A workspace on disk: where its files and its state are, and everything in it as one immutable snapshot.
+
+Used by every face and by the runner. Reading is tolerant: a broken file is a finding, and its last good version
+stays in force for as long as this object lives.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from stacktui.model.base import NAME_RULE, is_name
+from stacktui.model.category import Category
+from stacktui.model.component import Component, ComponentId
+from stacktui.model.diagnostic import Diagnostic
+from stacktui.model.stack import Stack
+from stacktui.workspace.documents import (
+    Outcome,
+    WorkspaceFile,
+    read_component,
+    read_settings,
+    read_stack,
+)
+from stacktui.workspace.listing import COMPONENTS, FLAVORS, STACKS, Listing
+from stacktui.workspace.locate import ROOT_FILE, WorkspaceNotFound, find_root
+from stacktui.workspace.reading import Entry, FileReader
+from stacktui.workspace.state import make_private, resolve_state
+
+__all__ = ["Entry", "Workspace", "WorkspaceFile", "WorkspaceNotFound", "WorkspaceSnapshot"]
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class WorkspaceSnapshot:
+    """All files of a workspace as they were at one moment."""
+
+    root: Path
+    generation: int
+    """Increases when anything in it changed; the same number is the same snapshot."""
+    settings: WorkspaceFile
+    components: Mapping[ComponentId, Entry[Component]]
+    """By category in the order of the digits, then by name."""
+    stacks: Mapping[str, Entry[Stack]]
+    problems: tuple[Diagnostic, ...]
+    """About files as such: what cannot be read or does not have its kind's form, with line and column."""
+    broken_components: Mapping[ComponentId, Path]
+    """Files of which nothing can be used: these components exist, and nobody can say what they are."""
+    broken_stacks: Mapping[str, Path]
+    settings_file: Path
+    settings_raw: bytes = field(default=b"", repr=False)
+    """The bytes of `stacktui.yaml` that `settings` was read from."""
+
+
+class Workspace:
+    """One workspace. Opening it reads `stacktui.yaml` for the place of its state, and writes nothing."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self.file = root / ROOT_FILE
+        self.flavors_dir = root / FLAVORS
+        self._settings: FileReader[WorkspaceFile] = FileReader(read_settings)
+        self._settings.update(str(self.file))
+        entry = self._settings.entry(str(self.file))
+        settings = entry.value if entry else WorkspaceFile()
+        self.state = resolve_state(root, settings.state, os.environ if environ is None else environ)
+        self.shared_group = settings.shared
+        self._components: FileReader[Component] = FileReader(_component)
+        self._stacks: FileReader[Stack] = FileReader(_stack)
+        self._lock = threading.Lock()
+        self._listing = Listing(root)
+        self._naming: tuple[Diagnostic, ...] = ()
+        self._snapshot: WorkspaceSnapshot | None = None
+
+    @classmethod
+    def open(cls, start: Path) -> Workspace:
+        """The workspace that `start` lies in. Raises `WorkspaceNotFound`."""
+        return cls(find_root(start))
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.root)!r})"
+
+    def component_file(self, category: Category, name: str) -> Path:
+        """Where a component stands or would stand. Raises ValueError for what is not a name."""
+        return self.root / COMPONENTS / category.value / f"{_checked(name)}.yaml"
+
+    def stack_file(self, name: str) -> Path:
+        """Where a stack stands or would stand. Raises ValueError for what is not a name."""
+        return self.root / STACKS / f"{_checked(name)}.yaml"
+
+    def state_dir(self, *parts: str) -> Path:
+        """A folder of the state, made private to the user if it is not there. Raises OSError if it cannot be made."""
+        return make_private(self.state, parts, self.shared_group)
+
+    def read(self) -> WorkspaceSnapshot:
+        """Everything as it is on disk now. Files that did not change are not parsed again. Thread-safe."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> WorkspaceSnapshot:
+        changed = self._settings.update(str(self.file))
+        listing = self._listing
+        listing.begin()
+        components = {
+            ComponentId(category, name): path
+            for category in Category
+            for name, path in listing.yaml_files(self.root / COMPONENTS / category.value)
+        }
+        listing.check_categories(self.root / COMPONENTS)
+        stacks = dict(listing.yaml_files(self.root / STACKS))
+        changed |= _update(self._components, components.values())
+        changed |= _update(self._stacks, stacks.values())
+        naming = tuple(listing.problems)
+        if self._snapshot is not None and not changed and naming == self._naming:
+            return self._snapshot
+        self._naming = naming
+        self._snapshot = self._snapshot_of(components, stacks)
+        return self._snapshot
+
+    def _snapshot_of(
+        self, components: Mapping[ComponentId, str], stacks: Mapping[str, str]
+    ) -> WorkspaceSnapshot:
+        root_file = str(self.file)
+        settings = self._settings.entry(root_file)
+        problems = [*self._settings.problems(root_file), *self._naming]
+        found_components: dict[ComponentId, Entry[Component]] = {}
+        found_stacks: dict[str, Entry[Stack]] = {}
+        broken_components: dict[ComponentId, Path] = {}
+        broken_stacks: dict[str, Path] = {}
+        for key, path in components.items():
+            problems.extend(self._components.problems(path))
+            if (component := self._components.entry(path)) is not None:
+                found_components[key] = component
+            elif self._components.problems(path):
+                broken_components[key] = Path(path)
+        for name, path in stacks.items():
+            problems.extend(self._stacks.problems(path))
+            if (stack := self._stacks.entry(path)) is not None:
+                found_stacks[name] = stack
+            elif self._stacks.problems(path):
+                broken_stacks[name] = Path(path)
+        return WorkspaceSnapshot(
+            root=self.root,
+            generation=self._snapshot.generation + 1 if self._snapshot else 1,
+            settings=settings.value if settings else WorkspaceFile(),
+            components=MappingProxyType(found_components),
+            stacks=MappingProxyType(found_stacks),
+            problems=tuple(problems),
+            broken_components=MappingProxyType(broken_components),
+            broken_stacks=MappingProxyType(broken_stacks),
+            settings_file=self.file,
+            settings_raw=settings.raw if settings else b"",
+        )
+
+
+def _component(file: Path, raw: bytes) -> Outcome[Component]:
+    return read_component(file, raw, Category(file.parent.name), file.stem)
+
+
+def _stack(file: Path, raw: bytes) -> Outcome[Stack]:
+    return read_stack(file, raw, file.stem)
+
+
+def _update(reader: FileReader[T], paths: Collection[str]) -> bool:
+    changed = reader.keep_only(paths)
+    for path in paths:
+        changed |= reader.update(path)
+    return changed
+
+
+def _checked(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(f"{name!r} is not a name: it has {NAME_RULE}")
+    return name

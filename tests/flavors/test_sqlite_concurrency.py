@@ -1,0 +1,85 @@
+"""The SQLite store under many processes: no lock error, nothing lost, one file made once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+import pytest
+
+from stacktui.categories.base import Surroundings
+from stacktui.categories.metadata_store import MetadataStore, RunQuery
+from stacktui.flavors.sqlite.metadata_store import SqliteMetadataStore, SqliteMetadataStoreConfig
+from stacktui.model.run import RunStatus, StepStatus
+from stacktui.testing.contracts.base import wait_for
+from stacktui.testing.contracts.elsewhere import elsewhere
+from stacktui.testing.contracts.nouns import a_run, a_step
+
+RUNNERS = 8
+STEPS = 60
+
+
+@pytest.fixture
+def store(stacktui_surroundings: Surroundings) -> Iterator[SqliteMetadataStore]:
+    with SqliteMetadataStore(SqliteMetadataStoreConfig(), stacktui_surroundings) as made:
+        yield made
+
+
+def be_a_runner(store: MetadataStore, pipe: Connection) -> None:
+    """Make a run, hold it, take it through its steps, end it; all start at once. Sends its id."""
+    count = pipe.recv()
+    run = a_run(status=RunStatus.QUEUED, started_at=None, finished_at=None)
+    steps = [a_step(run, f"s{place}", position=place, status=StepStatus.PENDING) for place in range(count)]
+    store.create_run(run, steps)
+    with store.hold(run.id):
+        store.update_run(run.id, status=RunStatus.RUNNING)
+        for step in steps:
+            store.record_step(step.model_copy(update={"status": StepStatus.RUNNING}))
+            store.record_step(step.model_copy(update={"status": StepStatus.SUCCEEDED}))
+        store.update_run(run.id, status=RunStatus.SUCCEEDED)
+    pipe.send(run.id)
+
+
+def test_runners_and_a_reader_share_a_store_that_one_of_them_makes(store: SqliteMetadataStore) -> None:
+    expected = RUNNERS * (3 + 2 * STEPS)
+    seen: list[int] = []
+    with contextlib.ExitStack() as stack:
+        runners = [stack.enter_context(elsewhere(store, be_a_runner)) for _ in range(RUNNERS)]
+        for runner in runners:
+            runner.pipe.send(STEPS)
+
+        def read_on() -> bool:
+            # Like the workbench: the tail, the list, what is lost, while the runners write.
+            seen.extend(event.id for event in store.events(seen[-1] if seen else 0))
+            page = store.runs(RunQuery())
+            assert not [run.id for run in page.runs if run.status is RunStatus.LOST]
+            for run in page.runs[:2]:
+                store.steps(run.id)
+            return len(seen) >= expected
+
+        wait_for(read_on, "the events of all runners", timeout_s=90)
+        made = {runner.receive() for runner in runners}
+    assert seen == list(range(1, expected + 1))
+    assert {run.id for run in store.runs(RunQuery(status=(RunStatus.SUCCEEDED,))).runs} == made
+    for run_id in made:
+        assert {step.status for step in store.steps(run_id)} == {StepStatus.SUCCEEDED}
+    assert store.store_facts(check=True).integrity == "ok"
+
+
+def test_a_killed_runner_leaves_a_whole_store(store: SqliteMetadataStore) -> None:
+    with elsewhere(store, be_a_runner) as runner:
+        runner.pipe.send(100_000)
+        wait_for(lambda: store.last_event() > 20, "the runner to be busy")
+        runner.kill()
+    (run,) = store.runs(RunQuery()).runs
+    assert run.status is RunStatus.LOST
+    statuses = [step.status for step in store.steps(run.id)]
+    done = statuses.count(StepStatus.SUCCEEDED)
+    # Everything that was told is there, in order, and no more than one step was under way.
+    assert statuses[:done] == [StepStatus.SUCCEEDED] * done
+    assert set(statuses[done + 1 :]) == {StepStatus.PENDING}
+    told = [event for event in store.events(0, limit=10**6) if event.kind == "step_finished"]
+    assert len(told) == done
+    assert store.store_facts(check=True).integrity == "ok"
+    store.create_run(a_run(), [])
