@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from stacktui.model.alert import Level
     from stacktui.model.stack import Resources
     from stacktui.pipelines.context import context
     from stacktui.pipelines.pipeline import pipeline
     from stacktui.pipelines.step import Artifact, Env, step
 
-__all__ = ["Artifact", "Env", "Resources", "__version__", "context", "pipeline", "step"]
+__all__ = ["Artifact", "Env", "Level", "Resources", "__version__", "context", "pipeline", "step"]
 
 _HOMES = {
     "Artifact": "stacktui.pipelines.step",
     "Env": "stacktui.pipelines.step",
+    "Level": "stacktui.model.alert",
     "Resources": "stacktui.model.stack",
     "context": "stacktui.pipelines.context",
     "pipeline": "stacktui.pipelines.pipeline",

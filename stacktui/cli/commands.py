@@ -237,7 +237,9 @@ def _parameter(parameter: Parameter, face: Face) -> click.Parameter:
         kind = click.Path(path_type=Path)
     completion = None if not parameter.complete else _completion(face, parameter.complete)
     # A default of None would make click take a required parameter for an optional one.
-    default = {} if parameter.required else {"default": () if parameter.multiple else parameter.default}
+    default: dict[str, Any] = (
+        {} if parameter.required else {"default": () if parameter.multiple else parameter.default}
+    )
     if parameter.kind == "argument":
         return click.Argument(
             [parameter.name],

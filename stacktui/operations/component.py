@@ -9,6 +9,7 @@ from stacktui.operations import component_edit
 from stacktui.operations.documents import DiagnosticPart, Document, Part, relative
 from stacktui.operations.fields import shown_config
 from stacktui.operations.references import Reference, component_references
+from stacktui.operations.remembered import remembered
 from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
@@ -83,24 +84,32 @@ def list_(
 ) -> ComponentList:
     """List the components, of one category or of all."""
     from stacktui.operations.values import pairs
+
+    found = remembered(session, "component list", ComponentList, lambda: _listed(session))
+    wanted = pairs(label, "--label").items()
+    return ComponentList(
+        components=tuple(
+            row
+            for row in found.components
+            if category in (None, row.category)
+            and flavor in (None, row.flavor)
+            and wanted <= row.labels.items()
+        )
+    )
+
+
+def _listed(session: Session) -> ComponentList:
     from stacktui.runtime.inherit import resolve_stack
     from stacktui.validation.validate import validate_component
 
     snapshot = session.snapshot()
     registry = session.registry()
-    wanted = pairs(label, "--label").items()
     active = session.active(snapshot).name
     resolved = resolve_stack(snapshot, active).stack if active is not None else None
     order = {each: place for place, each in enumerate(Category)}
     rows = []
     for id_, entry in snapshot.components.items():
         component = entry.value
-        if category is not None and id_.category is not category:
-            continue
-        if flavor is not None and component.flavor != flavor:
-            continue
-        if not wanted <= component.labels.items():
-            continue
         found = validate_component(snapshot, registry, component, entry)
         rows.append(
             ComponentRow(
@@ -122,7 +131,6 @@ def list_(
             in_active_stack=resolved is not None and id_.name in resolved.names(id_.category),
         )
         for id_, file in snapshot.broken_components.items()
-        if category in (None, id_.category) and flavor is None and not wanted
     ]  # fmt: skip
     rows.sort(key=lambda row: (order[row.category], row.name))
     return ComponentList(components=tuple(rows))

@@ -37,6 +37,7 @@ class RunEvent(Part):
     stream: str | None = None
     """Of a log line: `stdout`, `stderr` or `logging`."""
     text: str | None = None
+    """Of a log line, a message or a question."""
     data: dict[str, Any] = {}
     """What else the event says."""
 
@@ -187,11 +188,18 @@ class _Tail:
     def _of(self, event: Event) -> RunEvent:
         data = dict(event.data)
         step, status = data.pop("step", None), data.pop("status", None)
+        text = None
+        if event.kind in ("message", "question"):
+            # The event has the item's id only: its words stand in the inbox.
+            item = self._store.inbox_item(str(data.get("id")))
+            text = item.text
+            data |= {"choices": list(item.choices)} if item.choices else {}
         return RunEvent(
             event=event.kind,
             run_id=self._run_id,
             at=event.at,
             step=step if isinstance(step, str) else None,
             status=status if isinstance(status, str) else None,
+            text=text,
             data=data,
         )

@@ -6,7 +6,7 @@ files it reads the dozen that matter. A view of more than that takes `Workspace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stacktui.workspace.documents import Outcome
     from stacktui.workspace.workspace import Entry, Workspace, WorkspaceSnapshot
 
-K = TypeVar("K", bound=Hashable)
+K = TypeVar("K", ComponentId, str)
 T = TypeVar("T")
 
 
@@ -32,9 +32,9 @@ class _ReadLate(Mapping[K, "Entry[T]"], Generic[K, T]):
         read: Callable[[K, Path, bytes], Outcome[T]],
         keys: Callable[[], Iterable[K]],
     ) -> None:
-        self._file_of = file_of
-        self._read = read
-        self._keys = keys
+        self._file_of: Callable[[K], Path] = file_of
+        self._read: Callable[[K, Path, bytes], Outcome[T]] = read
+        self._keys: Callable[[], Iterable[K]] = keys
         self._known: dict[K, Entry[T] | None] = {}
 
     def __getitem__(self, key: K) -> Entry[T]:

@@ -59,7 +59,7 @@ class Session:
         self.stack_override = stack
         self.store_override = store
         self.environ = environ
-        self._readonly = readonly or environ.get("STACKTUI_READONLY", "") not in ("", "0")
+        self.asked_readonly = readonly or environ.get("STACKTUI_READONLY", "") not in ("", "0")
         self._lock = threading.RLock()
         self._workspace: Workspace | None = None
         self._whole = False
@@ -96,7 +96,7 @@ class Session:
     @property
     def readonly(self) -> bool:
         """Whether operations that write are refused."""
-        if self._readonly:
+        if self.asked_readonly:
             return True
         from stacktui.workspace.locate import WorkspaceNotFound
 

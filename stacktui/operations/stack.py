@@ -13,6 +13,7 @@ from stacktui.operations.documents import DiagnosticPart, Document, DoneDocument
 from stacktui.operations.errors import OperationError
 from stacktui.operations.formats import Report
 from stacktui.operations.references import Reference, stack_references
+from stacktui.operations.remembered import remembered
 from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
@@ -134,6 +135,10 @@ class StackDifference(Document):
 )
 def list_(session: Session) -> StackList:
     """List the stacks, with what fills each category and whether it is valid."""
+    return remembered(session, "stack list", StackList, lambda: _listed(session))
+
+
+def _listed(session: Session) -> StackList:
     from stacktui.runtime.inherit import resolve_stack
 
     snapshot = session.snapshot()

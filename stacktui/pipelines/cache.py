@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacktui.categories.errors import NotFound
+from stacktui.categories.errors import DigestMismatch, NotFound
 from stacktui.categories.metadata_store import ArtifactQuery, CachedStep, MetadataStore
 from stacktui.model.artifact import Artifact, ArtifactRef
 from stacktui.model.base import Noun, now
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
     from stacktui.pipelines.fingerprint import CodeIndex, StepFingerprint
 
+_READ_TO_CHECK = 64 * 1024
+"""Bytes."""
 _FORM = "1"
 """Counts in every key: changed when the key's own form changes."""
 
@@ -125,16 +127,33 @@ def find_cached(
 ) -> CachedStep | None:
     """The newest earlier step with that key whose outputs are all there and not too old; None where there is none.
 
-    With `artifacts`, content that the stack's artifact store does not hold is a miss: lookups stay within it.
+    With `artifacts`, content that the stack's artifact store does not hold whole is a miss: lookups stay within it.
     """
     earlier = store.cached(key)
     if earlier is None or set(earlier.outputs) != {item.name for item in node.outputs}:
         return None
     if node.cache_for_s is not None and (now() - earlier.finished_at).total_seconds() > node.cache_for_s:
         return None
-    if artifacts is not None and not all(artifacts.exists(item.uri) for item in earlier.outputs.values()):
+    if artifacts is not None and not all(_is_whole(artifacts, item) for item in earlier.outputs.values()):
         return None
     return earlier
+
+
+def _is_whole(artifacts: ArtifactStore, item: ArtifactRef) -> bool:
+    """Whether the store has the artifact's content: what a power loss has torn is a miss, and is made again.
+
+    Small content is read and its digest checked; of large content on this host the size is.
+    """
+    try:
+        if item.size <= _READ_TO_CHECK:
+            artifacts.read_bytes(item.uri, expect_digest=item.digest)
+            return True
+        path = artifacts.local_path(item.uri)
+        if path is not None:
+            return path.stat().st_size == item.size
+        return artifacts.exists(item.uri)
+    except (NotFound, DigestMismatch, FileNotFoundError):
+        return False
 
 
 def find_earlier(store: MetadataStore, query: Mapping[str, Any]) -> Artifact:

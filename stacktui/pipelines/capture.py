@@ -25,6 +25,8 @@ Stream = Literal["stdout", "stderr", "logging"]
 TakeLine = Callable[[float, Stream, str], None]
 
 _BLOCK = 1 << 16
+_PIPE_HOLDS = 1 << 20
+"""Bytes, at most, by the limits that systems come with."""
 _LONGEST_LINE = 1 << 18
 """Characters: a longer line is cut into several."""
 
@@ -201,8 +203,9 @@ class Capture:
         with self._lock:
             for read, (lines, decoder) in self._readers.items():
                 with contextlib.suppress(BlockingIOError):
-                    while block := os.read(read, _BLOCK):
-                        lines.write(decoder.decode(block), time.time())
+                    # As much as a pipe can hold, and no more: a child that goes on writing must not keep us here.
+                    for _ in range(_PIPE_HOLDS // _BLOCK):
+                        lines.write(decoder.decode(os.read(read, _BLOCK)), time.time())
 
     def _in_child(self) -> None:
         # A forked child has no thread that sends lines: it writes to the descriptors, which the parent reads.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacktui.model.base import now
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stacktui.categories.experiment_tracker import ExperimentTracker
     from stacktui.categories.feature_store import FeatureStore
     from stacktui.categories.model_deployer import ModelDeployer
+    from stacktui.model.artifact import ArtifactRef
     from stacktui.runtime.build import LiveStack
 
 
@@ -45,6 +47,19 @@ class StepContext:
     def run(self) -> RunContext:
         """The run: `run_id`, `run_name`, `pipeline`, `stack`, `params`."""
         return self._spec.run
+
+    @property
+    def code(self) -> Path:
+        """The folder with the snapshot of the workspace's code that the run executes; it must not be changed."""
+        return Path(self._spec.run.code_path)
+
+    def input_artifact(self, name: str) -> ArtifactRef:
+        """The artifact behind an input: what `model_deployer.deploy` takes. Raises `KeyError` in words."""
+        for given in self._spec.inputs:
+            if given.name == name and given.artifact is not None:
+                return given.artifact
+        named = ", ".join(given.name for given in self._spec.inputs if given.artifact is not None) or "none"
+        raise KeyError(f"no input {name!r} comes from a step; those that do: {named}")
 
     @property
     def step(self) -> str:

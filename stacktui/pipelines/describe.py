@@ -10,13 +10,16 @@ import contextlib
 import hashlib
 import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -124,42 +127,66 @@ def _why_missing(root: Path, file: str) -> str:
 
 
 def _ask(request: str, file: str, workspace: WorkspaceFolders, timeout_s: float) -> dict[str, Any]:
+    """What the child answers. It and all that it started in its session have ended when this returns."""
     command, environment = python_command("stacktui.pipelines.describe_child", workspace.state, os.environ)
-    child = subprocess.Popen(
-        command,
-        cwd=workspace.root,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, err = child.communicate(request.encode("ascii"), timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise PipelineBroken(
-            f"{file} took longer than {timeout_s:g} s to import and draw; move work out of module level into steps"
-        ) from None
-    finally:
-        # What it started in its own session ends with it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        for stream in (child.stdin, child.stdout, child.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-    try:
-        answer = json.loads(out)
-        if isinstance(answer, dict):
-            return answer
-    except ValueError:
-        pass
-    last = err.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    deadline = time.monotonic() + timeout_s
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
+            command,
+            cwd=workspace.root,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            with contextlib.suppress(BrokenPipeError), child.stdin:
+                child.stdin.write(request.encode("ascii"))
+            answer = _line(child.stdout, deadline)
+            if not answer:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(5)
+        except TimeoutError:
+            raise PipelineBroken(
+                f"{file} took longer than {timeout_s:g} s to import and draw;"
+                " move work out of module level into steps"
+            ) from None
+        finally:
+            if child.returncode is None:
+                # Not reaped yet, so the number is still this child's.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+            child.stdout.close()
+        if answer:
+            return dict(json.loads(answer))
+        said.seek(0)
+        last = said.read()[-2000:].decode("utf-8", "replace").strip().rpartition("\n")[2]
     ended = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
     raise PipelineBroken(
         f"{file}: the process that imports it ended with {ended}" + (f": {last}" if last else "")
     )
+
+
+def _line(stream: IO[bytes], deadline: float) -> bytes:
+    """One line, whole; empty if the stream ends before. What the child started may hold the stream open for longer.
+
+    Raises `TimeoutError`.
+    """
+    found = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while not found.endswith(b"\n"):
+            if not selector.select(max(deadline - time.monotonic(), 0.0)):
+                raise TimeoutError
+            chunk = os.read(stream.fileno(), 1 << 20)
+            if not chunk:
+                return b""
+            found += chunk
+    return bytes(found)
 
 
 def _keep(place: Path, data: bytes) -> None:

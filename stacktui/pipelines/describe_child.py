@@ -27,7 +27,7 @@ def main() -> None:
     sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - user code that reads it gets an end of file
     answer = _answer(request)
     with os.fdopen(answers, "wb") as stream:
-        stream.write(json.dumps(answer).encode("ascii"))
+        stream.write(json.dumps(answer).encode("ascii") + b"\n")
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads and exit handlers of user code must not hold up the answer's end.

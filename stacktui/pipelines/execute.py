@@ -23,6 +23,8 @@ from stacktui.pipelines.materializers import load, save
 
 _LONGEST_MESSAGE = 4000
 _LONGEST_TRACEBACK = 64_000
+_FOLDER = Path.cwd()
+"""Where the worker was started."""
 
 
 class WrongOutputs(Exception):
@@ -32,7 +34,7 @@ class WrongOutputs(Exception):
 def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker) -> StepResult:
     """Run the step and say how it ended. Never raises: whatever the step does is its result."""
     started = now()
-    before = {name: os.environ.get(name) for name in spec.environment}
+    variables = dict(os.environ)
     os.environ.update(spec.environment)
     try:
         step = load_step(spec.module, spec.function, Path(spec.run.code_path), spec.run.roots)
@@ -49,16 +51,20 @@ def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker
             status=StepStatus.FAILED, started_at=started, finished_at=now(), error=_said(error, spec, masker)
         )
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _restore(variables)
         if scratch.is_dir():
             shutil.rmtree(scratch, ignore_errors=True)
     return StepResult.model_construct(
         status=StepStatus.SUCCEEDED, started_at=started, finished_at=now(), outputs=outputs
     )
+
+
+def _restore(variables: dict[str, str]) -> None:
+    """A warm worker begins its next step where this one began: same variables, same current folder."""
+    if dict(os.environ) != variables:
+        os.environ.clear()
+        os.environ.update(variables)
+    os.chdir(_FOLDER)
 
 
 def _kept(value: Any, spec: StepSpec, store: ArtifactStore, scratch: Path) -> dict[str, ArtifactRef]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from stacktui.model.base import Noun
 from stacktui.pipelines.cache import CacheKey, cache_key
 from stacktui.pipelines.effects import STACKTUI_DECORATORS, Effects
-from stacktui.pipelines.packages import distribution_versions
+from stacktui.pipelines.packages import PackageVersions
 from stacktui.pipelines.scopes import Chain, Uses, chain_of, uses_of
 from stacktui.pipelines.sources import Module, Sources, Target, digest_of, raw_digest
 
@@ -97,6 +97,7 @@ class CodeIndex:
         self._effects = Effects(self._sources)
         self._direct: dict[_Thing, _Reached] = {}
         self._done: dict[tuple[str, str], StepFingerprint] = {}
+        self._versions = PackageVersions()
         self._too_deep = False
 
     def fingerprint(self, module: str, function: str) -> StepFingerprint:
@@ -120,9 +121,7 @@ class CodeIndex:
 
     def _made(self, module: str, function: str) -> StepFingerprint:
         parts, tops = self._parts(module, function)
-        parts |= {
-            f"package {name}": version for name, version in distribution_versions(frozenset(tops)).items()
-        }
+        parts |= {f"package {name}": version for name, version in self._versions.of(tops).items()}
         parts["python"] = f"{platform.python_implementation()} {platform.python_version()}"
         ordered = dict(sorted(parts.items()))
         # Which of the parts is the step itself counts too: two steps may reach the same code.

@@ -9,6 +9,7 @@ import difflib
 import getpass
 import os
 import platform
+import shutil
 import socket
 import subprocess
 import sys
@@ -115,8 +116,12 @@ def start_run(
     folder = workspace.state_dir("runs", run_id)
     file.write(folder)
     with open_stack(workspace, snapshot, registry, request.stack) as live:
-        store = live.metadata_store
-        store.create_run(run, steps)
+        try:
+            store = live.metadata_store
+            store.create_run(run, steps)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         try:
             spawn_runner(folder)
         except OSError as error:

@@ -27,8 +27,11 @@ from stacktui.runtime.build import LiveStack, needed_secrets, resolve_secrets
 from stacktui.runtime.flavors import flavor_registry
 
 
-def execute(file: RunFile) -> RunStatus:
-    """Execute a run to its end and return how it ended. Whatever goes wrong is written on the run."""
+def execute(file: RunFile, masker: Masker) -> RunStatus:
+    """Execute a run to its end and return how it ended. Whatever goes wrong is written on the run.
+
+    `masker` learns the run's secrets, for whatever the caller says about an error.
+    """
     run = file.run
     live = LiveStack(
         run.stack,
@@ -37,7 +40,6 @@ def execute(file: RunFile) -> RunStatus:
         workspace=Path(run.workspace),
         state=Path(run.state),
     )
-    masker = Masker()
     with live:
         store = live.metadata_store
         with store.hold(run.run_id):
@@ -106,14 +108,15 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, _ignore)
     os.environ.pop("STACKTUI_DETACHED", None)
     folder = Path(arguments[0])
+    masker = Masker()
     try:
-        status = execute(RunFile.read(folder))
+        status = execute(RunFile.read(folder), masker)
     except ComponentError as error:
-        print(error, file=sys.stderr)
+        print(masker(str(error)), file=sys.stderr)
         return 2
     except Exception as error:
         # The log of the runner is for whoever mends it: frames without local variables.
-        traceback.print_exception(type(error), error, error.__traceback__)
+        print(masker("".join(traceback.format_exception(error))), file=sys.stderr)
         return 2
     return 0 if status is RunStatus.SUCCEEDED else 1
 

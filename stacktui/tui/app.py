@@ -4,9 +4,10 @@ what is done goes through `doing`. `run_workbench` is what the command line call
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App, ScreenStackError
 from textual.screen import Screen
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Topic", "WorkbenchApp", "run_workbench"]
 
+R = TypeVar("R")
+
 _FIRST_SECONDS = 0.1
 """How long the first frame waits for its content: sending an empty one first would take longer."""
 
@@ -37,7 +40,7 @@ class WorkbenchApp(App[int]):
     """The workbench over one session."""
 
     TITLE = "stacktui"
-    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "popups", "screens", "panes")]
+    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "popups", "screens", "panes", "runs")]
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 4
     BINDINGS: ClassVar[list[Any]] = []
@@ -61,6 +64,7 @@ class WorkbenchApp(App[int]):
         self._roots: dict[str, WorkbenchScreen[Any]] = {}
         self.looks.start()
         self._prefetch = prefetch
+        self._crash = ""
 
     # Life.
 
@@ -80,6 +84,16 @@ class WorkbenchApp(App[int]):
 
     def on_unmount(self) -> None:
         self.feed.stop()
+
+    # Dialogs.
+
+    def ask(self, dialog: Screen[R], then: Callable[[R | None], Any] | None = None) -> None:
+        """Open a dialog; `then` gets its result, None if it was left.
+
+        From the app's own message queue: Textual delivers a result to whoever was active when the dialog was opened,
+        and a popup or an earlier dialog is gone by then.
+        """
+        self.call_next(self.push_screen, dialog, then)
 
     # Places.
 
@@ -209,5 +223,12 @@ class WorkbenchApp(App[int]):
         from stacktui.tui.crash import report_crash
 
         self.bell()
-        self._exit_renderables.append(report_crash(self.session, self._exception))
+        if not self._crash:
+            self._crash = report_crash(self.session, self._exception)
         self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Called by Textual when the terminal is restored."""
+        if self._crash:
+            sys.stderr.write(self._crash)
+        self._exit_renderables.clear()

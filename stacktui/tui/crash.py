@@ -7,8 +7,6 @@ import platform
 import traceback
 from typing import TYPE_CHECKING
 
-from rich.segment import Segment, Segments
-
 from stacktui.model.base import now
 from stacktui.model.text import clean
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 
-def report_crash(session: Session, error: BaseException | None) -> Segments:
+def report_crash(session: Session, error: BaseException | None) -> str:
     """Write `.stacktui/crashes/<time>.txt` (0600), and return what to print when the terminal is restored."""
     kind = type(error).__name__ if error is not None else "an unknown error"
     lines = [f"stacktui: the workbench failed ({kind}). Runs are other processes and go on."]
@@ -24,7 +22,7 @@ def report_crash(session: Session, error: BaseException | None) -> Segments:
         lines.append(f"A report without your data is in {clean(_write(session, error))}")
     except OSError as failure:
         lines.append(f"No report could be written: {clean(failure)}")
-    return Segments([Segment(line + "\n") for line in lines])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _write(session: Session, error: BaseException | None) -> str:

@@ -69,7 +69,7 @@ class Doing:
 
         from stacktui.tui.dialogs.simple import PromptDialog
 
-        self._app.push_screen(
+        self._app.ask(
             PromptDialog(
                 clean(operation.name),
                 clean(missing.help),
@@ -85,7 +85,7 @@ class Doing:
         elif operation.verb in _TOLD_FIRST:
             from stacktui.tui.dialogs.simple import ConfirmDialog
 
-            self._app.push_screen(
+            self._app.ask(
                 ConfirmDialog(clean(operation.name), f"{operation.verb} {label}?", operation.verb),
                 lambda yes: self._run(operation.name, given, None) if yes else None,
             )
@@ -133,7 +133,7 @@ class Doing:
 
             self._app.background.submit(write, arrived)
 
-        self._app.push_screen(
+        self._app.ask(
             DiffDialog(clean(change.title), clean_block(change.diff(session.workspace.root))), answered
         )
 
@@ -173,17 +173,17 @@ class Doing:
         names = {parameter.name for parameter in operation.parameters}
         if isinstance(error, ConfirmationNeeded) and "confirm" in names:
             wanted = error.name
-            self._app.push_screen(
+            self._app.ask(
                 NameDialog(wanted, clean(arguments.get("name", "it"))),
                 lambda text: self._again(operation, {**arguments, "confirm": wanted}, then) if text else None,
             )
         elif isinstance(error, AnswerIsNo) and "force" in names and not arguments.get("force"):
-            self._app.push_screen(
+            self._app.ask(
                 ConfirmDialog(clean(operation.name), f"{error}\n\nDo it anyway?", "do it anyway"),
                 lambda yes: self._again(operation, {**arguments, "force": True}, then) if yes else None,
             )
         elif isinstance(error, UserCodeError) and error.frames:
-            self._app.push_screen(TextDialog(one_line(error), clean_block(error.frames)))
+            self._app.ask(TextDialog(one_line(error), clean_block(error.frames)))
         else:
             self._app.say(one_line(error), error=True)
 
@@ -203,7 +203,7 @@ class Doing:
         from stacktui.tui.dialogs.simple import TextDialog
         from stacktui.tui.readable import readable
 
-        self._app.push_screen(TextDialog(clean(operation.name), readable(result)))
+        self._app.ask(TextDialog(clean(operation.name), readable(result)))
 
 
 def _operation(name: str) -> Operation:

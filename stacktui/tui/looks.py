@@ -78,10 +78,15 @@ def own_variables(theme: Theme) -> dict[str, str]:
     return {
         "row-cursor-style": "none",
         **{
-            name: ground.blend(Color.parse(colours[source]), strength, 1.0).hex
+            name: _over(ground, Color.parse(colours[source]), strength)
             for name, (source, strength) in _VARIABLES.items()
         },
     }
+
+
+def _over(ground: Color, colour: Color, strength: float) -> str:
+    # Blending with all of a colour is off by one.
+    return colour.hex if strength == 1.0 else ground.blend(colour, strength, 1.0).hex
 
 
 class Looks:

@@ -171,6 +171,7 @@ def _read(
     for path, message, fix in errors:
         at = position(raw, path)
         problems.append(finding("FIL003", message, file, at, _fix(file, path, fix), subject))
+    problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
     return Outcome(value, tuple(problems), True)
 
 
@@ -233,6 +234,8 @@ def explained(
     path: tuple[str | int, ...] = tuple(part for part in error["loc"] if part != "[key]")
     kind, where = error["type"], _dotted(path)
     value = _at_path(data, path)
+    if kind == "extra_forbidden" and path[0] in ("name", "category") and len(path) == 1:
+        return path, f"{where} is said by where the file lies; remove the key", None
     if kind == "extra_forbidden":
         names = list(_known_fields(form, path[:-1]))
         return path, f"unknown field {where}{did_you_mean(str(path[-1]), names)}", None
@@ -241,13 +244,35 @@ def explained(
     if kind == "enum" and error["loc"][-1] == "[key]":
         names = [category.value for category in Category]
         return path, f"{path[-1]!r} is not a category{did_you_mean(str(path[-1]), names)}", None
-    if kind == "string_type" and isinstance(value, (bool, int, float)):
+    key = error["loc"][-1] == "[key]"
+    if kind == "string_type" and not key and isinstance(value, (bool, int, float)):
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return path, f"{where} must be text: write it in quotes", text
-    if kind == "string_type" and value is None:
+    if kind == "string_type" and not key and value is None:
         return path, f"{where} has no value; write one, or remove the key", None
+    if key and kind == "string_type":
+        return path, f"the key {where} must be text: write it in quotes", None
+    if kind in _MUST_BE:
+        return path, f"{where} must be {_MUST_BE[kind]}", None
     message = error["msg"].removeprefix("Value error, ")
     return path, f"{where}: {message[:1].lower()}{message[1:]}", None
+
+
+_MUST_BE = {
+    "string_type": "text",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "dict_type": "a mapping, with a key and a value on each line",
+    "model_type": "a mapping, with a key and a value on each line",
+    "mapping_type": "a mapping, with a key and a value on each line",
+    "tuple_type": "a name or a list of names",
+    "list_type": "a list",
+}
 
 
 def did_you_mean(word: str, known: Any) -> str:

@@ -53,9 +53,8 @@ def edit_component(workspace: Workspace, entry: Entry[Component], component: Com
 
     Raises `EditImpossible` if the file cannot be edited as it is: stale entries among them.
     """
-    data = _changed(
-        entry, _component_data(entry.value), _component_data(component), _COMPONENT_ORDER, workspace.root
-    )
+    before, wanted = _component_data(entry.value), _component_data(component)
+    data = _merged(_current(entry, workspace.root), before, wanted, _COMPONENT_ORDER)
     after = _rewritten(entry.file, entry.raw, data)
     file = workspace.component_file(component.category, component.name)
     return Change(f"edit {component.id}", _moved(entry.file, file, entry.raw, after))
@@ -71,7 +70,16 @@ def new_stack(workspace: Workspace, stack: Stack) -> Change:
 
 def edit_stack(workspace: Workspace, entry: Entry[Stack], stack: Stack) -> Change:
     """A change from `entry` to `stack`; under another name it moves the file. Raises `EditImpossible`."""
-    data = _changed(entry, _stack_data(entry.value), _stack_data(stack), _STACK_ORDER, workspace.root)
+    current = _current(entry, workspace.root)
+    wanted = _stack_data(stack)
+    if entry.value.protected and not stack.protected:
+        wanted["protected"] = False  # its line stays, and the comment on it
+    slots, written = wanted.get("components", {}), current.get("components")
+    for category, names in slots.items():
+        # A list stays one, with one name too.
+        if isinstance(names, str) and isinstance(written, dict) and isinstance(written.get(category), list):
+            slots[category] = [names]
+    data = _merged(current, _stack_data(entry.value), wanted, _STACK_ORDER)
     after = _rewritten(entry.file, entry.raw, data)
     file = workspace.stack_file(stack.name)
     return Change(f"edit stack/{stack.name}", _moved(entry.file, file, entry.raw, after))
@@ -197,16 +205,15 @@ def _settings_data(settings: WorkspaceFile) -> dict[str, Any]:
     return data
 
 
-def _changed(
-    entry: Entry[Any], before: dict[str, Any], after: dict[str, Any], order: Sequence[str], root: Path
-) -> dict[Any, Any]:
+def _current(entry: Entry[Any], root: Path) -> dict[Any, Any]:
+    """What an entry's file holds. Raises `EditImpossible` if it is not what the entry shows."""
     shown = entry.file.relative_to(root) if entry.file.is_relative_to(root) else entry.file
     if entry.stale:
         raise EditImpossible(f"{shown} cannot be read as it is now; repair the file first")
     current = _readable(entry.file, entry.raw)
     if not isinstance(current, dict):
         raise EditImpossible(f"{shown} does not hold a mapping; repair the file first")
-    return _merged(current, before, after, order)
+    return current
 
 
 def _merged(
@@ -214,14 +221,6 @@ def _merged(
 ) -> dict[Any, Any]:
     """`current` with the differences between `before` and `after`; what neither knows stays as it is."""
     result = {key: value for key, value in current.items() if key not in before or key in after}
-    for key in before.keys() - after.keys():
-        # `protected: false` keeps its line, and the comment on it.
-        if isinstance(before[key], bool) and key in current:
-            result = {
-                name: False if name == key else value
-                for name, value in current.items()
-                if name in result or name == key
-            }
     for key, value in after.items():
         old = before.get(key, _ABSENT)
         if old is not _ABSENT and same(old, value) and key in current:
@@ -229,8 +228,6 @@ def _merged(
         held = current.get(key)
         if isinstance(value, dict) and isinstance(old, dict) and isinstance(held, dict):
             result[key] = _merged(held, old, value)
-        elif isinstance(held, list) and isinstance(value, str):
-            result[key] = [value]
         elif key in result:
             result[key] = value
         else:

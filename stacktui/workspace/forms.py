@@ -59,4 +59,5 @@ def read_form(
         for item in error.errors(include_url=False):
             path, message, _ = explained(item, data, form)
             problems.append(finding(code, message, file, position(raw, path)))
+    problems.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
     return value, tuple(problems)

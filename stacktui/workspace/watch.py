@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from stacktui.workspace.watched import Watched
 from stacktui.workspace.workspace import Workspace
-
-T = TypeVar("T")
 
 POLL_VARIABLE = "STACKTUI_POLL"
 STEP_MS = 10
@@ -45,21 +44,24 @@ async def watch_workspace(
     """Yield the files that were made, changed or deleted, after each of them, until `stop` is set.
 
     Told are `stacktui.yaml`, `keymap.yaml`, components, stacks, flavors, themes, pipelines, the checkout's
-    choice of a stack, and the user's own settings, keymap and themes. The first set is empty: from then on no
-    change is missed, so whoever reads after it sees everything. Folders may vanish, come back or be new.
+    choice of a stack, and the user's own settings, keymap and themes. The first set comes at once and is mostly
+    empty: from then on no change is missed, so whoever reads after it sees everything. Folders may vanish, come
+    back or be new. A file that was written just before a look may be told twice.
     """
     ended = _Ended(stop)
     watched = Watched(workspace)
     try:
-        async for changed in _changes(watched, ended, workspace, os.environ if environ is None else environ):
-            yield frozenset(map(Path, changed))
+        source = _changes(watched, ended, workspace, os.environ if environ is None else environ)
+        async with aclosing(source) as changes:
+            async for changed in changes:
+                yield frozenset(map(Path, changed))
     finally:
         ended.closed = True
 
 
 async def _changes(
     watched: Watched, ended: _Ended, workspace: Workspace, environ: Mapping[str, str]
-) -> AsyncIterator[set[str]]:
+) -> AsyncGenerator[set[str], None]:
     await asyncio.to_thread(watched.look)
     told = False
     if environ.get(POLL_VARIABLE, "") in ("", "0") and not on_network(workspace.root):
@@ -81,8 +83,9 @@ async def _changes(
                 yield changed
                 changed = set()
             if notifier is not None:
-                async for found in _notified(watched, notifier, ended):
-                    yield found
+                async with aclosing(_notified(watched, notifier, ended)) as notified:
+                    async for found in notified:
+                        yield found
                 continue
             if changed:
                 yield changed
@@ -98,7 +101,7 @@ async def _changes(
         await _pause(max(_POLL_S, 10 * (time.monotonic() - started)), ended)
 
 
-async def _notified(watched: Watched, notifier: Any, ended: _Ended) -> AsyncIterator[set[str]]:
+async def _notified(watched: Watched, notifier: Any, ended: _Ended) -> AsyncGenerator[set[str], None]:
     """Changes for as long as the notifier's folders stay what they are."""
     folders = dict(watched.folders)
     with notifier:

@@ -191,6 +191,43 @@ def test_a_run_file_gives_what_the_command_line_leaves_open(root: Path) -> None:
     assert "run.yaml:2: there is no key 'param'; did you mean 'params'?" in refused.stderr
 
 
+ASKS = """
+from stacktui import context, pipeline, step
+
+
+@step(cache=False)
+def ask() -> str:
+    answer = context().alerter.ask("ship it?", choices=("yes", "no"), timeout=60)
+    print("they said", answer)
+    return answer
+
+
+@pipeline
+def asks():
+    ask()
+"""
+
+
+def test_a_question_of_a_step_is_answered_from_the_command_line(root: Path) -> None:
+    (root / "pipelines" / "asks.py").write_text(ASKS)
+    viewer = subprocess.Popen(
+        [*PROGRAM, "-C", str(root), "run", "asks", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    assert viewer.stdout is not None
+    asked = next(event for event in map(json.loads, viewer.stdout) if event["event"] == "question")
+    assert (asked["text"], asked["data"]["choices"]) == ("ship it?", ["yes", "no"])
+    (pending,) = json.loads(run(root, "alert", "list", "--pending", "--json").stdout)["alerts"]
+    assert pending["id"] == asked["data"]["id"]
+    wrong = run(root, "alert", "answer", pending["id"], "yse")
+    assert (wrong.returncode, "did you mean 'yes'?" in wrong.stderr) == (2, True)
+    assert run(root, "alert", "answer", pending["id"][:20], "yes").returncode == 0
+    rest = [json.loads(line) for line in viewer.stdout]
+    assert viewer.wait(30) == 0
+    assert "they said yes" in [event.get("text") for event in rest]
+    late = run(root, "alert", "answer", pending["id"], "no")
+    assert (late.returncode, "answered 'yes'" in late.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("environment", [{}, {"TERM": "dumb"}])
 def test_without_a_terminal_the_workbench_names_a_command(root: Path, environment: dict[str, str]) -> None:
     result = subprocess.run(

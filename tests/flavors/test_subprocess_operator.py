@@ -29,7 +29,7 @@ class TestSubprocessOperator(StepOperatorContract):
     ) -> None:
         spec = self.spec(run, "lingers", folder=str(tmp_path), resources=Resources(gpu=2))
         holds = self.submit(component, spec, {}, [])
-        wait_for(lambda: (tmp_path / "pids").exists(), "the first step to begin")
+        wait_for((tmp_path / "pids").exists, "the first step to begin")
         waits = self.submit(component, self.spec(run, "add", x=1, resources=Resources(gpu=1)), {}, [])
         assert not waits.future.done()
         assert len(component._queue) == 1

@@ -84,7 +84,7 @@ def test_listeners_hear_which_files_changed(session: Session, root: Path) -> Non
 @pytest.mark.parametrize("operation", WRITING, ids=[operation.name for operation in WRITING])
 def test_a_read_only_session_refuses_everything_that_writes(root: Path, operation: Operation) -> None:
     arguments: dict[str, Any] = {
-        each.name: next(iter(each.type)) if each.choices else (("x",) if each.multiple else "x")
+        each.name: each.type(each.choices[0]) if each.choices else (("x",) if each.multiple else "x")
         for each in operation.parameters
         if each.required
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -148,7 +149,7 @@ def test_an_edit_keeps_comments_and_touches_one_key(session: Session, root: Path
         ({"values": ("steps.fit=2",)}, "steps.fit.retries=2"),
     ],
 )
-def test_a_wrong_edit_is_refused_in_words(session: Session, arguments: dict, message: str) -> None:
+def test_a_wrong_edit_is_refused_in_words(session: Session, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(OperationError, match=message):
         do(session, "stack edit", name="default", **arguments)
 

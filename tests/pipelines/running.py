@@ -17,7 +17,7 @@ from stacktui.runtime.build import open_stack
 from stacktui.runtime.flavors import flavor_registry
 from stacktui.runtime.inherit import resolve_stack
 from stacktui.testing.contracts.base import wait_for
-from stacktui.testing.contracts.step_running import alive
+from stacktui.testing.contracts.step_running import wait_until_ended
 from stacktui.workspace.workspace import Workspace
 
 COMPONENTS = {
@@ -117,7 +117,7 @@ class Place:
             if not run.status.finished and run.holder is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(run.holder.pid, signal.SIGKILL)
-                wait_for(lambda pid=run.holder.pid: not alive(pid), "the runner to end")
+                wait_until_ended(run.holder.pid)
         self._live.close()
 
     def _write(self, name: str, text: str) -> None:

@@ -49,6 +49,10 @@ def shows():
     return repr(context().secrets)
 
 @step
+def looks(x):
+    return [context().input_artifact("x").digest, str(context().code)]
+
+@step
 def reaches(what):
     getattr(context(), what).name
 
@@ -97,6 +101,14 @@ def test_the_tracker_is_the_one_of_the_settings(here: Bench, tmp_path: Path) -> 
     assert (
         here.value(here.do("logs", "tracker", folder=str(tmp_path), tracker="second"), "tracker") == "second"
     )
+
+
+def test_inputs_artifacts_and_the_code(here: Bench) -> None:
+    made = here.do("from_a_thread", "found").outputs["found"]
+    assert here.value(here.do("looks", "v", x=made), "v") == [made.digest, str(here.code)]
+    error = here.do("looks", "v", x=1).error
+    assert error is not None
+    assert "no input 'x' comes from a step" in error.message
 
 
 def test_threads_of_a_step_have_it_too(here: Bench) -> None:

@@ -273,6 +273,17 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def test_what_an_import_leaves_running_does_not_hold_the_answer(root: Path) -> None:
+    marker = root / "started"
+    fork = (
+        "import os, pathlib, time\nchild = os.fork()\nif not child:\n    time.sleep(600)\n    os._exit(0)\n"
+        f"pathlib.Path({str(marker)!r}).write_text(str(child))\n"
+    )
+    write(root, "pipelines/features.py", "def normalise(x):\n    return x\n" + fork)
+    assert draw(root, timeout_s=100).name == "training"
+    assert not _alive(int(marker.read_text()))
+
+
 def test_the_snapshot_stays_as_it_is(root: Path) -> None:
     draw(root)
     (code,) = [item for item in (root / ".stacktui/code").iterdir() if len(item.name) == 64]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stacktui.pipelines.fingerprint import CodeIndex, StepFingerprint
-from stacktui.pipelines.packages import distribution_versions
+from stacktui.pipelines.packages import PackageVersions
 from tests.pipelines.fingerprint_cases import EDITS, PROJECT, Edit
 
 
@@ -227,7 +227,7 @@ def test_packages_count_with_their_versions(tmp_path: Path) -> None:
         tmp_path, {"step.py": "import numpy as np\nimport yaml\nimport os\ndef fit(x): return np.sum(x)\n"}
     ).parts
     assert {name for name in parts if name.startswith("package")} == {"package numpy", "package PyYAML"}
-    assert parts["package numpy"] == distribution_versions(frozenset({"numpy"}))["numpy"]
+    assert parts["package numpy"] == PackageVersions().of(["numpy"])["numpy"]
 
 
 def test_re_exports_are_followed(tmp_path: Path) -> None:
@@ -296,3 +296,20 @@ def test_types_of_the_project_have_a_fingerprint(tmp_path: Path) -> None:
     file = tmp_path / "lib/shapes.py"
     file.write_text(file.read_text().replace("self.r = r", "self.r = 2 * r"))
     assert index(tmp_path).type_fingerprint("lib.shapes.Circle") != circle
+
+
+def test_an_upgrade_is_seen_by_the_next_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    write(
+        site,
+        {"tool.py": "", "tool-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n"},
+    )
+    monkeypatch.syspath_prepend(str(site))
+    files = {"step.py": "import tool\ndef fit(x): return tool.y\n"}
+    before = of(tmp_path / "code", files)
+    assert before.parts["package tool"] == "1.0"
+    (site / "tool-1.0.dist-info").rename(site / "tool-1.1.dist-info")
+    write(site, {"tool-1.1.dist-info/METADATA": "Metadata-Version: 2.1\nName: tool\nVersion: 1.1\n"})
+    after = of(tmp_path / "code", files)
+    assert after.parts["package tool"] == "1.1"
+    assert after.digest != before.digest

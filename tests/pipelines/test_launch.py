@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from stacktui.categories.metadata_store import RunQuery
 from stacktui.model.run import RunStatus
 from stacktui.model.stack import StepSettings
 from stacktui.pipelines import launch
+from stacktui.pipelines.describe import describe
 from stacktui.pipelines.errors import GraphBroken, PipelineBroken, TypesDoNotFit, WrongParameters
 from stacktui.pipelines.runfile import RunFile
 from tests.pipelines.running import STACK, Place, place
@@ -110,9 +112,9 @@ def test_what_is_recorded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_runner_that_cannot_start_fails_the_run(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     here = make()
     # Described before: the child that does it is started with the same interpreter.
-    description = launch.describe(here.workspace, "pipelines/main.py:main", {})
+    description = describe(here.workspace, "pipelines/main.py:main", {})
     monkeypatch.setattr(launch, "describe", lambda *_, **__: description)
-    monkeypatch.setattr(launch.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ComponentError, match="cannot be started"):
         here.start()
     (run,) = here.store.runs(RunQuery()).runs

@@ -60,7 +60,7 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
     if isinstance(one, datetime):
-        return one == other and one.utcoffset() == other.utcoffset() and one.fold == other.fold
+        return bool(one == other) and one.utcoffset() == other.utcoffset() and one.fold == other.fold
     if isinstance(one, BaseModel):
         return same(one.__dict__, other.__dict__)
     return bool(one == other)

@@ -16,7 +16,7 @@ import pytest
 from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.stack import StepSettings
 from stacktui.testing.contracts.base import wait_for
-from stacktui.testing.contracts.step_running import alive
+from stacktui.testing.contracts.step_running import wait_until_ended
 from tests.pipelines.running import Place, place
 
 HEAD = """
@@ -123,6 +123,30 @@ def test_an_artifact_that_is_gone_is_made_again(make: Make) -> None:
     assert second.status is RunStatus.SUCCEEDED
     assert here.steps(second.id)["fit"].status is StepStatus.SUCCEEDED
     assert here.value(second.id, "fit") == 12.0
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_an_artifact_that_a_power_loss_tore_is_made_again(make: Make, size: int) -> None:
+    here = make(DIAMOND)
+    first = here.run()
+    uri = here.store.artifact(here.steps(first.id)["fit"].outputs["output"]).uri
+    path = here._live.artifact_store.local_path(uri)
+    assert path is not None
+    path.chmod(0o600)
+    os.truncate(path, size)
+    second = here.run()
+    assert second.status is RunStatus.SUCCEEDED
+    assert here.steps(second.id)["fit"].status is StepStatus.SUCCEEDED
+    assert here.value(second.id, "fit") == 12.0
+
+
+def test_runs_at_the_same_time_do_not_disturb_each_other(make: Make) -> None:
+    here = make(DIAMOND)
+    runs = [here.ended(run_id) for run_id in [here.start(params={"n": n}, cache=False) for n in range(4)]]
+    assert {run.status for run in runs} == {RunStatus.SUCCEEDED}
+    kinds = [event.kind for event in here.store.events(0)]
+    counted = {kind: kinds.count(kind) for kind in ("run_created", "step_started", "step_finished", "run_finished")}
+    assert counted == {"run_created": 4, "step_started": 16, "step_finished": 16, "run_finished": 4}
 
 
 PARALLEL = """
@@ -289,7 +313,7 @@ def main(folder: str):
 
 
 def _begun(folder: Path) -> list[int]:
-    wait_for(lambda: (folder / "pids").exists(), "the step to begin")
+    wait_for((folder / "pids").exists, "the step to begin")
     return [int(pid) for pid in (folder / "pids").read_text().split()]
 
 
@@ -302,7 +326,20 @@ def test_a_run_stops_when_it_is_asked_to(make: Make, tmp_path: Path) -> None:
     assert run.status is RunStatus.CANCELLED
     assert [step.status for step in here.steps(run_id).values()] == [StepStatus.CANCELLED] * 2
     for pid in pids:
-        wait_for(lambda pid=pid: not alive(pid), "the step's processes to end")
+        wait_until_ended(pid)
+
+
+def test_a_runner_that_is_told_to_end_cancels_its_run(make: Make, tmp_path: Path) -> None:
+    here = make(WAITING)
+    run_id = here.start(params={"folder": str(tmp_path)})
+    pids = _begun(tmp_path)
+    for number in (signal.SIGHUP, signal.SIGINT):
+        os.kill(here.pid(run_id), number)
+    assert here.store.run(run_id).status is RunStatus.RUNNING
+    os.kill(here.pid(run_id), signal.SIGTERM)
+    assert here.ended(run_id).status is RunStatus.CANCELLED
+    for pid in pids:
+        wait_until_ended(pid)
 
 
 def test_a_runner_that_is_killed_takes_its_workers_along(make: Make, tmp_path: Path) -> None:
@@ -311,7 +348,7 @@ def test_a_runner_that_is_killed_takes_its_workers_along(make: Make, tmp_path: P
     pids = _begun(tmp_path)
     os.kill(here.pid(run_id), signal.SIGKILL)
     for pid in pids:
-        wait_for(lambda pid=pid: not alive(pid), "the step's processes to end")
+        wait_until_ended(pid)
     wait_for(lambda: here.store.run(run_id).status is RunStatus.LOST, "the run to be lost")
     assert here.steps(run_id)["wait"].status is StepStatus.LOST
 
@@ -340,7 +377,7 @@ def test_a_run_outlives_whoever_started_it(make: Make, tmp_path: Path) -> None:
     assert starter.returncode == -signal.SIGKILL, starter.stderr
     run_id = starter.stdout.strip()
     here.started.append(run_id)
-    wait_for(lambda: (tmp_path / "begun").exists(), "the step to begin")
+    wait_for((tmp_path / "begun").exists, "the step to begin")
     (tmp_path / "go").touch()
     assert here.ended(run_id).status is RunStatus.SUCCEEDED
 
@@ -363,7 +400,7 @@ def test_an_edit_during_a_run_does_not_mix_in(make: Make, tmp_path: Path) -> Non
     here = make(RELEASED + "\nLATER = 1\n@step\ndef later(x: int) -> int:\n    return LATER\n"
                 "@pipeline\ndef both(folder: str):\n    later(wait(folder))\n")  # fmt: skip
     run_id = here.start("both", params={"folder": str(tmp_path)})
-    wait_for(lambda: (tmp_path / "begun").exists(), "the step to begin")
+    wait_for((tmp_path / "begun").exists, "the step to begin")
     here.edit("raise SystemExit")
     (tmp_path / "go").touch()
     assert here.ended(run_id).status is RunStatus.SUCCEEDED

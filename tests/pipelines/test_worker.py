@@ -330,6 +330,35 @@ def reads(model):
     assert not Path(path).exists()
 
 
+def test_a_step_leaves_no_trace_in_the_next(make: Make, tmp_path: Path) -> None:
+    here = make("""
+@step
+def changes(folder):
+    os.chdir(folder); os.environ["CHANGED"] = "yes"; del os.environ["HOME"]; sys.stdout = None
+@step
+def looks():
+    print("still here")
+    return [os.getcwd(), os.environ.get("CHANGED"), "HOME" in os.environ]
+""")
+    here.do("changes", folder=str(tmp_path))
+    found = here.value(here.do("looks", "found"), "found")
+    assert found == [str(here.workspace), None, True]
+    assert here.lines() == ["still here"]
+
+
+def test_a_child_that_goes_on_writing_does_not_hold_the_step_up(make: Make) -> None:
+    here = make("""
+@step
+def starts():
+    return subprocess.Popen(["sh", "-c", "while :; do echo again; done"]).pid
+@step
+def ends(pid):
+    os.kill(pid, signal.SIGKILL)
+""")
+    result = here.do("starts", "pid")
+    assert here.do("ends", pid=here.value(result, "pid")).status is StepStatus.SUCCEEDED
+
+
 def test_a_worker_ends_with_its_pipe() -> None:
     environment = importable({**os.environ})
     worker = subprocess.Popen(

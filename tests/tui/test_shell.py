@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from stacktui.tui.screens.home import HomeScreen
 from stacktui.tui.screens.problems import ProblemsScreen
 from stacktui.tui.widgets.grid import Grid
 from tests.tui.stores import add_run, ask
-from tests.tui.workbench import component, stack, workbench, workspace
+from tests.tui.workbench import Bench, component, stack, workbench, workspace
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ async def test_what_an_operation_lacks_is_asked_for_and_its_diff_is_shown(root: 
         await bench.sees("stacks/nightly.yaml")
         assert not (root / "stacks/nightly.yaml").exists()
         await bench.press("enter")
-        await bench.wait_for(lambda: (root / "stacks/nightly.yaml").exists())
+        await bench.wait_for((root / "stacks/nightly.yaml").exists)
 
 
 async def test_an_error_is_one_line_and_esc_clears_it(root: Path) -> None:
@@ -294,6 +295,10 @@ async def test_no_view_of_a_screen_that_is_not_shown_loads(root: Path) -> None:
         await bench.sees("while-away")
 
 
+def _is_at(bench: Bench, name: str) -> bool:
+    return isinstance(bench.screen, WorkbenchScreen) and bench.screen.place == name
+
+
 async def test_every_screen_there_is_opens(root: Path) -> None:
     from stacktui.tui.screens.registry import PLACES
 
@@ -302,9 +307,6 @@ async def test_every_screen_there_is_opens(root: Path) -> None:
             if not place.root:
                 continue
             bench.app.open_place(name)
-            await bench.wait_for(
-                lambda name=name: isinstance(bench.screen, WorkbenchScreen) and bench.screen.place == name,
-                name,
-            )
+            await bench.wait_for(partial(_is_at, bench, name), name)
             await bench.settled()
             await bench.sees(place.title)

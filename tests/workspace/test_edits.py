@@ -41,6 +41,7 @@ extends: base
 components:
   orchestrator: dask   # the cluster
   alerter: [oncall]
+  feature_store: [a]
   step_operator:
     - a100  # fast
     - local
@@ -75,6 +76,28 @@ def test_one_field_of_a_component(workspace: Workspace) -> None:
         "s3://vision", "s3://other"
     )
     assert edited(workspace, config={"path": "s3://vision"}) == SOURCE.replace("  key: '{{aws.key}}'\n", "")
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        ({"tls": True, "hosts": ["a"]}, "  tls: true  # t\n  hosts: [a]\n"),
+        ({"hosts": ["a"]}, "  hosts: [a]\n"),
+        ({"tls": False, "hosts": ["a"]}, "  tls: false  # t\n  hosts: [a]\n"),
+        ({"tls": True, "hosts": "a"}, "  tls: true  # t\n  hosts: a\n"),
+        ({"tls": True, "hosts": []}, "  tls: true  # t\n  hosts: []\n"),
+        ({"tls": None, "hosts": {"a": 1}}, "  tls: null  # t\n  hosts:\n    a: 1\n"),
+    ],
+)
+def test_config_becomes_just_what_was_asked_for(
+    workspace: Workspace, config: dict[str, object], text: str
+) -> None:
+    start = "flavor: x\nconfig:\n"
+    old = component(workspace, start + "  tls: true  # t\n  hosts: [a]\n")
+    entry = workspace.read().components[STORE]
+    apply_change(workspace, edit_component(workspace, entry, old.model_copy(update={"config": config})))
+    assert entry.file.read_text() == start + text
+    assert workspace.read().components[STORE].value.config == config
 
 
 def test_an_edit_of_nothing_is_empty(workspace: Workspace) -> None:
@@ -188,6 +211,7 @@ def test_fields_of_a_stack(workspace: Workspace, changes: dict[str, object], old
         (Category.ALERTER, (), "[oncall]", "[]"),
         (Category.STEP_OPERATOR, ("a100",), "    - local\n", ""),
         (Category.STEP_OPERATOR, ("a100", "x", "local"), "    - local\n", "    - x\n    - local\n"),
+        (Category.FEATURE_STORE, ("b",), "feature_store: [a]", "feature_store: [b]"),
         (Category.MODEL_DEPLOYER, ("m",), "    - local\n", "    - local\n  model_deployer: m\n"),
     ],
 )

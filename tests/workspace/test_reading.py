@@ -191,6 +191,43 @@ def test_findings_of_form_have_their_place_and_keep_what_is_right(workspace: Wor
     assert (fix.path, fix.value) == (("labels", "tier"), "1")
 
 
+def test_every_finding_of_a_file_at_once_in_words(workspace: Workspace) -> None:
+    workspace.stack_file("x").write_text(
+        "components:\n"
+        "  orchestratr: x\n"
+        "  step_operator: {a: 1}\n"
+        "steps:\n"
+        "  fit:\n"
+        "    retrys: 1\n"
+        "    retries: many\n"
+        "    timeout: 10 minutes\n"
+        "    resources: {gpus: 1}\n"
+        "protected: maybe\n"
+        "extends: Base\n"
+        "name: other\n"
+        "description: kept\n"
+    )
+    snapshot = workspace.read()
+    assert snapshot.stacks["x"].value.description == "kept"
+    assert {problem.code for problem in snapshot.problems} == {"FIL003"}
+    found = [(problem.line, problem.column, problem.message) for problem in snapshot.problems]
+    expected = [
+        (2, 3, "'orchestratr' is not a category; did you mean orchestrator?"),
+        (3, 3, "components.step_operator must be a name or a list of names"),
+        (6, 5, "unknown field steps.fit.retrys; did you mean retries?"),
+        (7, 5, "steps.fit.retries must be a whole number"),
+        (8, 5, "steps.fit.timeout: '10 minutes' is not a duration"),
+        (9, 17, "unknown field steps.fit.resources.gpus; did you mean gpu?"),
+        (10, 1, "protected must be true or false"),
+        (11, 1, "extends: a name has lower-case letters"),
+        (12, 1, "name is said by where the file lies; remove the key"),
+    ]
+    assert len(found) == len(expected)
+    for (line, column, message), (wanted_line, wanted_column, words) in zip(found, expected, strict=True):
+        assert (line, column) == (wanted_line, wanted_column)
+        assert message.startswith(words)
+
+
 def test_a_key_that_stands_twice_is_a_finding(workspace: Workspace) -> None:
     workspace.component_file(*STORE).write_text("flavor: a\nconfig:\n  path: x\n  path: y\n")
     snapshot = workspace.read()

@@ -185,3 +185,12 @@ def test_an_unknown_name_gives_the_default() -> None:
     assert load_themes(None).get("nobody").name == DEFAULT_THEME
     assert load_themes(None).get(None).name == DEFAULT_THEME
     assert load_themes(None).get("terminal").name == "terminal"
+
+
+def test_an_installed_package_reads_the_themes_inside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "site-packages" / "stacktui" / "themes"
+    inside.mkdir(parents=True)
+    monkeypatch.setattr("stacktui.workspace.themes.__file__", str(inside.parent / "workspace" / "themes.py"))
+    assert built_in_folder() == inside

@@ -458,3 +458,28 @@ def test_several_edits_at_once_keep_comments_outside_them(source: Commented, dat
     assert all(line in after for number, line in enumerate(lines) if number not in touched)
     for number in range(1, source.comments + 1):
         assert f"# c{number}: it's {{odd}}" in result
+
+
+SWEEP = settings(max_examples=4000, deadline=None)
+
+
+@pytest.mark.long
+@given(DOCUMENTS, DOCUMENTS)
+@SWEEP
+def test_many_documents_become_others(before: dict[str, Any], after: dict[str, Any]) -> None:
+    raw = document(before).encode()
+    assert same(read_yaml(rewrite(raw, after)).value, after)
+
+
+@pytest.mark.long
+@given(commented(), st.data())
+@SWEEP
+def test_many_removals(source: Commented, data: Any) -> None:
+    test_taking_a_value_out_leaves_every_other_line.hypothesis.inner_test(source, data)  # type: ignore[attr-defined]
+
+
+@pytest.mark.long
+@given(commented(), st.data())
+@SWEEP
+def test_many_edits_at_once(source: Commented, data: Any) -> None:
+    test_several_edits_at_once_keep_comments_outside_them.hypothesis.inner_test(source, data)  # type: ignore[attr-defined]

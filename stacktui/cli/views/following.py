@@ -29,11 +29,13 @@ def event(part: RunEvent, face: Face) -> None:
     elif part.event == "stop_requested":
         face.err.line("asked the run to stop; once more leaves it to itself")
     elif part.event in ("question", "message"):
-        out.line(Span("? " if part.event == "question" else "· ", Tone.WARN), str(part.data.get("text", "")))
+        out.line(Span("? " if part.event == "question" else "· ", Tone.WARN), part.text or "")
         if part.event == "question":
-            face.err.line(
-                f"answer it with: stacktui alert answer {short_id(str(part.data.get('id', '')))} CHOICE"
-            )
+            id_, choices = short_id(str(part.data.get("id", ""))), "|".join(part.data.get("choices", ()))
+            face.err.line(f"answer it with: stacktui alert answer {id_} {choices}")
+    elif part.event == "answer":
+        by = f" by {part.data.get('by')}" if part.data.get("by") else ""
+        out.line(Span("? ", Tone.WARN), f"answered {part.data.get('answer')}{by}")
     elif part.event == "metric":
         values = part.data.get("last")
         if isinstance(values, dict):

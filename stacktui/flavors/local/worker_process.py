@@ -326,7 +326,7 @@ class WorkerProcess:
             job.fail(verdict)
 
 
-_STREAMS: tuple[Literal["stdout"], Literal["stderr"]] = ("stdout", "stderr")
+_STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 
 
 def _readable(descriptor: int) -> bool:

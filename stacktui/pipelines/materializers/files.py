@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stacktui.pipelines.materializers.base import MaterializerError, Packed, Source, Unfit, new_folder
@@ -65,7 +65,7 @@ FOLDER = _Folder()
 
 def safe_name(name: object) -> str:
     """A recorded file name as the name of a new file: never a path, never hidden from the folder it is put in."""
-    text = os.path.basename(str(name or "")).replace("\0", "")
+    text = PurePosixPath(str(name or "").replace("\0", "")).name
     return text if text not in ("", ".", "..") else "content"
 
 
@@ -73,7 +73,7 @@ def _members(root: Path) -> Iterator[tuple[tarfile.TarInfo, Path]]:
     for path in sorted(root.rglob("*"), key=lambda item: item.relative_to(root).parts):
         member = tarfile.TarInfo(path.relative_to(root).as_posix())
         if path.is_symlink():
-            member.type, member.linkname = tarfile.SYMTYPE, os.readlink(path)
+            member.type, member.linkname = tarfile.SYMTYPE, str(path.readlink())
             try:
                 tarfile.data_filter(member, str(root.absolute()))
             except tarfile.FilterError:

@@ -88,7 +88,7 @@ def _pandas_notes(frame: Any) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     nan_columns = []
     for place, kind in enumerate(frame.dtypes):
-        if kind != object:
+        if kind.kind != "O" or type(kind).__module__.startswith("pandas"):
             continue
         column = frame.iloc[:, place]
         missing = column[column.isna()]

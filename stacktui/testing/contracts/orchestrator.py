@@ -74,7 +74,7 @@ class OrchestratorContract(StepRunningContract):
         waiting = self.submit(component, self.spec(run, "add", x=1), {}, [])
         last = self.submit(component, self.spec(run, "add", x=2), {}, [])
         for number in range(component.slots):
-            wait_for(lambda number=number: (tmp_path / str(number) / "pids").exists(), "a step to begin")
+            wait_for((tmp_path / str(number) / "pids").exists, "a step to begin")
         assert not waiting.future.done()
         waiting.cancel()
         assert waiting.future.result(30).status is StepStatus.CANCELLED
@@ -84,7 +84,7 @@ class OrchestratorContract(StepRunningContract):
 
     def test_leaves_no_process_when_it_is_shut(self, component: Any, run: RunContext, tmp_path: Path) -> None:
         handle = self.submit(component, self.spec(run, "lingers", folder=str(tmp_path)), {}, [])
-        wait_for(lambda: (tmp_path / "pids").exists(), "the step to begin")
+        wait_for((tmp_path / "pids").exists, "the step to begin")
         pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
         component.shut()
         assert handle.future.result(1).status is StepStatus.CANCELLED

@@ -122,6 +122,7 @@ def environment(x: int) -> dict:
             "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
             "seed": os.environ.get("PYTHONHASHSEED"), "pid": os.getpid()}
 """
+_LINUX: bool = sys.platform == "linux"
 TOKEN = SecretRef("vault", "token")
 
 
@@ -254,7 +255,7 @@ class StepRunningContract(ComponentContract):
         result = handle.future.result(30)
         assert result.status is StepStatus.CANCELLED
         for pid in pids:
-            wait_for(lambda pid=pid: not alive(pid), f"process {pid} to end")
+            wait_until_ended(pid)
         after, _ = self.do(component, run, "add", x=1)
         assert after.status is StepStatus.SUCCEEDED
 
@@ -265,9 +266,10 @@ class StepRunningContract(ComponentContract):
         pids = wait_for(lambda: _pids(tmp_path), "the step to begin")
         result = handle.future.result(60)
         assert result.status is StepStatus.FAILED
+        assert result.error is not None
         assert "3 s" in result.error.message
         for pid in pids:
-            wait_for(lambda pid=pid: not alive(pid), f"process {pid} to end")
+            wait_until_ended(pid)
 
     def test_hands_over_named_secrets_and_masks_them(self, component: Any, run: RunContext) -> None:
         result, events = self.do(component, run, "tells", x=1, secrets=(TOKEN,))
@@ -319,6 +321,11 @@ def _pids(folder: Path) -> list[int] | None:
     return [int(pid) for pid in file.read_text().split()] if file.exists() else None
 
 
+def wait_until_ended(pid: int) -> None:
+    """Wait until a process has ended."""
+    wait_for(lambda: not alive(pid), f"process {pid} to end")
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended and was not reaped yet does not."""
     try:
@@ -327,7 +334,7 @@ def alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    if sys.platform == "linux":
+    if _LINUX:
         try:
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
         except FileNotFoundError:
@@ -335,4 +342,4 @@ def alive(pid: int) -> bool:
     return True
 
 
-__all__ = ["STEPS", "TOKEN", "StepRunningContract", "alive"]
+__all__ = ["STEPS", "TOKEN", "StepRunningContract", "alive", "wait_until_ended"]

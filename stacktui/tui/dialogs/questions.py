@@ -26,7 +26,7 @@ def open_questions(app: WorkbenchApp) -> None:
             ask_question(app, result[0])
         else:
             by_id = {item.id: item for item in result}
-            app.push_screen(
+            app.ask(
                 ChoiceDialog(
                     "questions", [(item.id, clean(item.text), clean(_whence(item))) for item in result]
                 ),
@@ -43,7 +43,7 @@ def ask_question(app: WorkbenchApp, item: InboxItem) -> None:
         for choice in item.choices
     ]
     text = clean_block(item.text) + Clean(f"\n{clean(_whence(item))}")
-    app.push_screen(
+    app.ask(
         ChoiceDialog(f"question from {clean(item.alerter)}", choices, text=text, current=item.default),
         lambda choice: _answer(app, item, choice) if choice else None,
     )

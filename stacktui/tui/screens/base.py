@@ -148,7 +148,7 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
 
     def ask(self, dialog: Screen[R], then: Callable[[R | None], Any]) -> None:
         """Open a dialog; `then` gets its result, None if it was left with esc."""
-        self.workbench.push_screen(dialog, then)
+        self.workbench.ask(dialog, then)
 
     def keys_changed(self) -> None:
         """What can be used now changed (the cursor moved to another kind of object): draw the footer again."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stacktui.categories.errors import NotFound
-from stacktui.model.run import StepStatus
+from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.marks import Tone, ago, elapsed, size_text, state_text, tone_of
 from stacktui.tui.screens.runs import params_text
+from stacktui.tui.widgets.bars import curve
 from stacktui.tui.widgets.facts import Fact, Section
 from stacktui.tui.widgets.lanes import lanes
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stacktui.categories.metadata_store import MetadataStore
-    from stacktui.model.run import Run, StepRun
+    from stacktui.model.run import Event, Metric, Run, StepRun
     from stacktui.operations.session import Session
+
+_CURVE = 24
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class StepLine:
     duration_s: float | None
     cached: Clean
     """Where a cached result comes from, or empty."""
+    error: tuple[Clean, ...]
+    """Why it failed: the user's frames, the error itself last. Empty where it did not."""
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,14 @@ class RunFacts:
     status: str
     head: Clean
     params: Clean
+    raw_params: tuple[tuple[str, Any], ...]
+    """The same as they were given, to start another run with."""
     error: Clean
+    """Why it failed or how it was lost, in one line."""
+    advice: Clean
+    """What to do about a lost run, or empty."""
     started_at: datetime | None
+    ended_at: datetime | None
     duration_s: float | None
     steps: tuple[StepLine, ...]
     step: str | None
@@ -66,21 +78,21 @@ def load_run(session: Session, run_id: str, step: str | None) -> RunFacts:
     order = [one.name for one in steps]
     drawn = lanes(order, graph)
     chosen = next((one for one in steps if one.name == step), None)
-    head = f"{run.pipeline} on {run.stack}  {ago(run.created_at)}"
-    if run.user:
-        head += f"  {run.user}@{run.host}"
-    if run.code is not None:
-        head += f"  code {(run.code.commit or run.code.digest.rpartition(':')[2])[:10]}"
-        head += " with changes" if run.code.dirty else ""
+    lost = run.status is RunStatus.LOST
     return RunFacts(
         id=run.id,
         name=clean(run.name),
         target=run.target,
         status=str(run.status),
-        head=clean(head),
+        head=_head(run),
         params=params_text(run.params),
-        error=clean(run.error or ""),
+        raw_params=tuple(run.params.items()),
+        error=_how_it_was_lost(store, run) if lost else clean(run.error or ""),
+        advice=Clean("What has finished is kept: n starts it anew, and takes that from the cache.")
+        if lost
+        else Clean(""),
         started_at=run.started_at,
+        ended_at=run.finished_at,
         duration_s=run.duration_s,
         steps=tuple(_step_line(one, lane) for one, lane in zip(steps, drawn, strict=True)),
         step=chosen.name if chosen else None,
@@ -88,12 +100,68 @@ def load_run(session: Session, run_id: str, step: str | None) -> RunFacts:
     )
 
 
+def _head(run: Run) -> Clean:
+    pieces = [f"{run.pipeline} on {run.stack}", ago(run.created_at)]
+    if run.user:
+        pieces.append(f"{run.user}@{run.host}")
+    if run.code is not None:
+        code = f"code {(run.code.commit or run.code.digest.rpartition(':')[2])[:10]}"
+        pieces.append(code + (" with changes" if run.code.dirty else ""))
+    return clean("  ".join(pieces))
+
+
+def _how_it_was_lost(store: MetadataStore, run: Run) -> Clean:
+    """Who held it, and the last that was heard of it."""
+    who = f"its runner (pid {run.holder.pid} on {run.holder.host})" if run.holder else "its runner"
+    said = f"{who} is gone without a word"
+    last = last_event(store, run.id)
+    if last is not None:
+        step = last.data.get("step") or last.data.get("name") or ""
+        about = " ".join(part for part in (last.kind.replace("_", " "), str(step)) if part)
+        said += f"; last event: {about}, {ago(last.at)} ({moment(last.at)})"
+    return clean(said)
+
+
+def last_event(store: MetadataStore, run_id: str) -> Event | None:
+    """The newest event of a run, looked for from the end; None without any. Blocks: reads the store."""
+    newest, reach = store.last_event(), 1_000
+    while newest > 0:
+        begin, found = max(0, newest - reach), None
+        while page := store.events(begin, 1_000, run_id):
+            found = page[-1]
+            begin = found.id
+        if found is not None or newest <= reach:
+            return found
+        reach *= 10
+    return None
+
+
+def moment(at: datetime) -> str:
+    """A time as it is shown: local, to the second, with its zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
+
+
 def _step_line(step: StepRun, lane: Clean) -> StepLine:
-    status = str(step.status)
+    status, error = str(step.status), step.error
+    lines: list[Clean] = []
+    if error is not None:
+        lines = [clean(line) for line in error.traceback.rstrip().splitlines()]
+        said = clean(f"{error.type}: {error.message}")
+        if not lines or lines[-1] != said:
+            lines += [clean(line) for line in f"{error.type}: {error.message}".splitlines()]
     return StepLine(
-        step.name, clean(step.name), lane, status, step.attempt, clean(step.where.partition("/")[2] or step.where),
-        step.started_at, step.duration_s, clean(step.cached_from[:8]) if step.cached_from else Clean(""),
-    )  # fmt: skip
+        name=step.name,
+        shown=clean(step.name),
+        lane=lane,
+        status=status,
+        attempt=step.attempt,
+        where=clean(step.where.partition("/")[2] or step.where),
+        started_at=step.started_at,
+        duration_s=step.duration_s,
+        cached=clean(step.cached_from[:13]) if step.cached_from else Clean(""),
+        error=tuple(lines),
+        ended_at=step.finished_at,
+    )
 
 
 def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Section, ...]:
@@ -101,7 +169,7 @@ def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Sectio
     if step.where:
         facts.append(Fact(Clean("where"), clean(step.where)))
     if step.started_at is not None:
-        facts.append(Fact(Clean("started"), clean(step.started_at.strftime("%Y-%m-%d %H:%M:%S UTC"))))
+        facts.append(Fact(Clean("started"), clean(moment(step.started_at))))
     if step.duration_s is not None:
         facts.append(Fact(Clean("took"), elapsed(step.duration_s)))
     if step.attempt > 1:
@@ -124,26 +192,41 @@ def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Sectio
     sections += _section("parameters", ((name, repr(value)) for name, value in step.params.items()))
     sections += _section("inputs", _artifacts(store, step.inputs))
     sections += _section("outputs", _artifacts(store, step.outputs))
-    metrics = {m.key: m.value for m in store.metrics(run.id) if m.source == step.name}
-    sections += _section("metrics", ((name, f"{value:.6g}") for name, value in metrics.items()))
+    sections += _metrics(point for point in store.metrics(run.id) if point.source == step.name)
     return tuple(sections)
 
 
 def _run_details(store: MetadataStore, run: Run) -> tuple[Section, ...]:
     facts = [Fact(Clean("id"), clean(run.id)), Fact(Clean("target"), clean(run.target))]
     if run.started_at is not None:
-        facts.append(Fact(Clean("started"), clean(run.started_at.strftime("%Y-%m-%d %H:%M:%S UTC"))))
+        facts.append(Fact(Clean("started"), clean(moment(run.started_at))))
     if run.code is not None:
         facts.append(Fact(Clean("code"), clean(run.code.digest)))
     sections = [Section(Clean("run"), tuple(facts))]
     sections += _section("parameters", ((name, repr(value)) for name, value in run.params.items()))
-    sections += _section(
-        "metrics", ((name, f"{value:.6g}") for name, value in store.last_metrics(run.id).items())
-    )
+    sections += _metrics(store.metrics(run.id))
     sections += _section("labels", run.labels.items())
     plain = {name: value for name, value in run.environment.items() if isinstance(value, (str, int, float))}
     sections += _section("environment", plain.items())
     return tuple(sections)
+
+
+def _metrics(points: Iterable[Metric]) -> list[Section]:
+    """The last value of each metric, with its curve; of steps that log the same, each has its own."""
+    curves: dict[tuple[str, str], list[float]] = {}
+    for point in points:
+        curves.setdefault((point.key, point.source), []).append(float(point.value))
+    keys = [key for key, _ in curves]
+    return _section(
+        "metrics",
+        (
+            (
+                key if keys.count(key) == 1 else f"{key} ({source})",
+                f"{values[-1]:<10.6g}  {curve(values, _CURVE)}",
+            )
+            for (key, source), values in curves.items()
+        ),
+    )
 
 
 def _artifacts(store: MetadataStore, ids: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ the panes that show a server's log.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, chop_cells
@@ -33,7 +34,7 @@ class LogText(NamedTuple):
     stamp: Clean
     """`09:41:07.123`, or empty."""
     stream: str
-    """`stdout`, `stderr`, `logging`."""
+    """`stdout`, `stderr`, `logging`; `error` for why the step failed, which is ours."""
     text: Clean
 
 
@@ -44,6 +45,7 @@ class LogView(ScrollView, can_focus=True):
         "log--stamp",
         "log--text",
         "log--stderr",
+        "log--error",
         "log--hit",
         "log--current",
         "log--empty",
@@ -53,6 +55,7 @@ class LogView(ScrollView, can_focus=True):
     LogView { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-color: $rule; scrollbar-background: $background; }
     LogView > .log--stamp { color: $faint; }
     LogView > .log--stderr { color: $tone-warn; }
+    LogView > .log--error { color: $tone-error; }
     LogView > .log--hit { background: $tone-warn 30%; }
     LogView > .log--current { background: $tone-warn; color: $background; }
     LogView > .log--empty { color: $quiet; }
@@ -69,7 +72,7 @@ class LogView(ScrollView, can_focus=True):
         bind("log.page_up", "pageup", "turn(-1)", "page up", rank=150, help="A page up."),
         bind("log.follow", "f", "follow", "follow", rank=20, help="Follow the end, or stay where you are."),
         bind("log.wrap", "w", "wrap", "wrap", rank=21, help="Wrap long lines, or cut them."),
-        bind("log.stamps", "T", "stamps", "times", rank=60, help="Show the times, or hide them."),
+        bind("log.stamps", "m", "stamps", "times", rank=62, help="Show the times, or hide them."),
         bind(
             "log.next_hit",
             "right_square_bracket",
@@ -114,6 +117,18 @@ class LogView(ScrollView, can_focus=True):
         self._hit = -1
 
     # What screens use.
+
+    @property
+    def empty(self) -> Clean:
+        """What it says without lines."""
+        return self._empty
+
+    @empty.setter
+    def empty(self, text: Clean) -> None:
+        if text != self._empty:
+            self._empty = text
+            if not self._lines:
+                self.refresh()
 
     @property
     def lines(self) -> Sequence[LogText]:
@@ -224,9 +239,9 @@ class LogView(ScrollView, can_focus=True):
         row = self.scroll_offset.y + y
         if not self._lines:
             style = base + self.get_component_rich_style("log--empty", partial=True)
-            return Strip([Segment(f" {self._empty}" if y == 0 else "", style)]).adjust_cell_length(
-                width, base
-            )
+            said = wrap(self._empty, max(10, width - 2))
+            text = f" {said[y]}" if y < len(said) else ""
+            return Strip([Segment(text, style)]).adjust_cell_length(width, base)
         if row >= self._row_count:
             return Strip.blank(width, base)
         index, text, first = self._row(row)
@@ -235,7 +250,7 @@ class LogView(ScrollView, can_focus=True):
         if self.stamped:
             stamp = base + self.get_component_rich_style("log--stamp", partial=True)
             segments.append(Segment((line.stamp if first else "").ljust(_STAMP), stamp))
-        name = "log--stderr" if line.stream == "stderr" else "log--text"
+        name = f"log--{line.stream}" if line.stream in ("stderr", "error") else "log--text"
         segments += self._marked(text, base + self.get_component_rich_style(name, partial=True), index)
         return Strip(segments).adjust_cell_length(width, base)
 

@@ -24,7 +24,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from stacktui import Resources, context, pipeline, step
+from stacktui import Level, Resources, context, pipeline, step
 
 STROKES = ["strokes:ink", "strokes:width", "strokes:height", "strokes:symmetry"]
 

@@ -1,0 +1,77 @@
+"""What the category screen says about one component: configuration, findings, who uses it. No widgets here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from stacktui.model.text import Clean, clean
+from stacktui.tui.marks import Tone, glyph, symbol_of, tone_of
+from stacktui.tui.widgets.facts import Fact, Section
+
+if TYPE_CHECKING:
+    from stacktui.model.category import Category
+    from stacktui.operations.session import Session
+
+_LONG = 200
+
+
+def about_component(session: Session, category: Category, name: str) -> tuple[Section, ...]:
+    """A component in sections. Blocks: reads files, may import its flavor. Secrets stay references."""
+    from stacktui.operations.component import show
+
+    found = show(session, category, name)
+    head = [Fact(Clean("flavor"), clean(found.flavor)), Fact(Clean("file"), clean(found.file), Tone.MUTED)]
+    if found.description:
+        head.insert(0, Fact(Clean(""), clean(found.description)))
+    if found.labels:
+        labels = " ".join(f"{key}={value}" for key, value in found.labels.items())
+        head.append(Fact(Clean("labels"), clean(labels)))
+    if found.stale:
+        text = f"{glyph('!')} its file is broken: the last good version is in use"
+        head.append(Fact(Clean(""), Clean(text), Tone.WARN))
+    sections = [Section(Clean(""), tuple(head))]
+    if found.diagnostics:
+        sections.append(
+            Section(
+                Clean("findings"),
+                tuple(
+                    Fact(
+                        Clean(""),
+                        clean(f"{symbol_of(each.severity)} {each.code} {each.message}"),
+                        tone_of(each.severity),
+                    )
+                    for each in found.diagnostics
+                ),
+            )
+        )
+    config = tuple(Fact(clean(key), _value(value)) for key, value in found.config.items())
+    none = (Fact(Clean(""), Clean("the flavor's defaults"), Tone.MUTED),)
+    sections.append(Section(Clean("configuration"), config or none))
+    used = tuple(
+        Fact(
+            Clean(""),
+            clean(f"{use.name}" if use.kind == "stack" else use.file)
+            + Clean(f"  {clean(use.how)}  {clean(_place(use.file, use.line))}"),
+        )
+        for use in found.used_by
+    )
+    nobody = (Fact(Clean(""), Clean("no stack"), Tone.MUTED),)
+    sections.append(Section(Clean("used by"), tuple(_cleaned(fact) for fact in used) or nobody))
+    return tuple(sections)
+
+
+def _cleaned(fact: Fact) -> Fact:
+    return fact._replace(value=clean(fact.value))
+
+
+def _place(file: str, line: int | None) -> str:
+    return file if line is None else f"{file}:{line}"
+
+
+def _value(value: Any) -> Clean:
+    if isinstance(value, (dict, list, tuple)):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    else:
+        text = "-" if value is None else str(value)
+    return clean(text if len(text) <= _LONG else text[: _LONG - 1] + glyph("…"))
