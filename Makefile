@@ -27,7 +27,9 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 
 demo: $(VENV)/.demo ## make the demo workspace, train through it, open the workbench on it
 	@$(BIN)/stacktui demo $(DEMO)
-	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/stacktui -C $(DEMO); fi
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/stacktui -C $(DEMO); else \
+	  $(BIN)/stacktui -C $(DEMO) stack show && $(BIN)/stacktui -C $(DEMO) stack validate \
+	  && $(BIN)/stacktui -C $(DEMO) runs list --limit 1; fi
 
 test: $(VENV)/.dev ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not long'
@@ -49,7 +51,7 @@ screenshots: $(VENV)/.dev ## draw the screenshots again from the recorded histor
 	$(BIN)/python -m tests.screens.draw screenshots
 
 screenshots-check: $(VENV)/.dev ## fail when a screenshot is stale
-	$(BIN)/python -m tests.screens.draw --check screenshots
+	$(BIN)/python -m pytest tests/screens -q
 
 check: lint types contracts screenshots-check ## everything but the tests
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, TextIO
 
@@ -53,6 +53,8 @@ class Column(NamedTuple):
 
 
 _GAP = 2
+# Widths that are enough to read a column which may be shortened: of one that may be left out, and of another.
+_FAIR_EXTRA, _FAIR = 12, 32
 _ASCII = str.maketrans(
     {
         "✓": "+", "✗": "x", "●": "*", "○": "o", "◐": "~", "…": ".", "→": ">", "─": "-", "│": "|",
@@ -180,27 +182,32 @@ def shortened(text: str, width: int) -> str:
 def _fitted(
     columns: Sequence[Column], kept: list[int], widths: dict[int, int], room: int | None
 ) -> tuple[list[int], dict[int, int]]:
-    """Which columns stay and how wide they are in `room` columns: shortened as far as they allow, then dropped."""
+    """Which columns stay and how wide they are in `room` columns.
+
+    Columns that can be done without go before those that cannot are shortened much; what stays is shortened from
+    the least needed on.
+    """
     if room is None or not kept:
         return kept, widths
 
-    def total() -> int:
-        return sum(widths[place] for place in kept) + _GAP * (len(kept) - 1)
+    def total(wide: Callable[[int], int]) -> int:
+        return sum(wide(place) for place in kept) + _GAP * (len(kept) - 1)
 
-    def least() -> int:
-        return sum(min(widths[place], columns[place].least or widths[place]) for place in kept) + _GAP * (
-            len(kept) - 1
-        )
+    def fair(place: int) -> int:
+        column = columns[place]
+        if not column.least:
+            return widths[place]
+        return min(widths[place], max(column.least, _FAIR_EXTRA if column.drop else _FAIR))
 
-    while least() > room and any(columns[place].drop for place in kept):
+    while total(fair) > room and any(columns[place].drop for place in kept):
         gone = max(kept, key=lambda place: columns[place].drop)
         kept = [place for place in kept if place != gone]
-    while total() > room:
+    while total(widths.__getitem__) > room:
         able = [place for place in kept if columns[place].least and widths[place] > columns[place].least]
         if not able:
             break
-        widest = max(able, key=lambda place: widths[place])
-        widths[widest] -= 1
+        spare = [place for place in able if columns[place].drop and widths[place] > fair(place)] or able
+        widths[max(spare, key=lambda place: widths[place])] -= 1
     return kept, widths
 
 

@@ -67,6 +67,8 @@ class StepSpec(Noun):
     step: str
     """The step's name in its pipeline."""
     attempt: int = 1
+    last_attempt: bool = True
+    """Whether it has failed for good if it fails: then its hook for that is called."""
     module: str
     """The module of the step's function, importable from the code snapshot."""
     function: str

@@ -23,17 +23,33 @@ if TYPE_CHECKING:
     from stacktui.model.diagnostic import Diagnostic
     from stacktui.operations.session import Session
     from stacktui.workspace.changes import Change
-    from stacktui.workspace.workspace import WorkspaceSnapshot
+    from stacktui.workspace.workspace import Entry, WorkspaceSnapshot
 
 
-def component_change(session: Session, component: Component) -> Change:
-    """The change that writes a component: a new file, or the keys of the existing one that differ. Writes nothing."""
+def component_change(session: Session, component: Component, base: Entry[Component] | None = None) -> Change:
+    """The change that writes a component: a new file, or the keys of the existing one that differ. Writes nothing.
+
+    `base` is the version that the edit was made from, for a face that held it for a while: what others wrote since
+    is then a conflict when the change is applied. By default it is the file as it is now.
+    """
     from stacktui.workspace.edits import edit_component, new_component
 
-    entry = session.snapshot().components.get(component.id)
+    entry = base or session.snapshot().components.get(component.id)
     if entry is None:
         return new_component(session.workspace, component)
     return edit_component(session.workspace, entry, component)
+
+
+def component_copy_change(session: Session, entry: Entry[Component], component: Component) -> Change:
+    """The change that makes `component` as a copy of another one's file, with its comments. Writes nothing."""
+    from dataclasses import replace
+
+    from stacktui.workspace.changes import Change, FileEdit
+    from stacktui.workspace.edits import edit_component
+
+    file = session.workspace.component_file(component.category, component.name)
+    (edit,) = edit_component(session.workspace, replace(entry, file=file), component).edits
+    return Change(f"add {component.id} as a copy of {entry.value.name}", (FileEdit(file, None, edit.after),))
 
 
 def component_delete_change(

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacktui.model.base import now
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.05
 _LOST_CHECK_S = 1.0
+_CLOCK_NS = 50_000_000
 
 
 class RunEvent(Part):
@@ -47,44 +49,69 @@ class RunEvent(Part):
 
 
 class Logs:
-    """The logs of a run, of all its steps or of one, from the place where they were last read."""
+    """The logs of a run, of all its steps or of one, from the place where they were last read.
 
-    def __init__(
-        self,
-        session: Session,
-        store: MetadataStore,
-        run_id: str,
-        step: str | None,
-        attempt: int | None = None,
-    ) -> None:
+    A look costs what is new: the folder is listed when something came into it, and a file is read when it grew.
+    """
+
+    def __init__(self, session: Session, run_id: str, step: str | None, attempt: int | None = None) -> None:
         self._state = session.workspace.state
-        self._store = store
         self._run_id = run_id
         self._step = step
         self._attempt = attempt
-        self._offsets: dict[tuple[str, int], int] = {}
+        self._listed_at = 0
+        self._open: dict[tuple[str, int], Path] = {}
+        self._read: dict[tuple[str, int], int] = {}
+        """How far each was read, in bytes; those that ended too."""
 
     def new(self) -> list[LogPart]:
         """The lines since the last call, in the order of their times."""
-        from stacktui.pipelines.logs import read_log, step_logs
+        from stacktui.pipelines.logs import read_log
 
+        self._list()
         found: list[LogPart] = []
-        for log in step_logs(self._state, self._run_id, self._step):
-            if self._attempt is not None and log.attempt != self._attempt:
-                continue
-            key = (log.step, log.attempt)
-            while True:
-                page = read_log(self._state, self._run_id, log.step, log.attempt, self._offsets.get(key, 0))
-                self._offsets[key] = page.next_offset
-                found.extend(
-                    LogPart(at=line.at, step=log.step, stream=line.stream, text=line.text)
-                    for line in page.lines
-                )
-                if not page.lines:
+        for key, path in self._open.items():
+            step, attempt = key
+            while path.stat().st_size > self._read[key]:
+                page = read_log(self._state, self._run_id, step, attempt, self._read[key])
+                if page.next_offset == self._read[key]:
+                    # The last line is half written.
                     break
+                self._read[key] = page.next_offset
+                found.extend(
+                    LogPart(at=line.at, step=step, stream=line.stream, text=line.text) for line in page.lines
+                )
         # A stable sort: lines of one step with the same time stay in order.
         found.sort(key=lambda line: line.at)
         return found
+
+    def ended(self, step: str, attempt: int) -> None:
+        """Nothing more comes from this attempt, and all of it was read: it is not looked at again."""
+        self._open.pop((step, attempt), None)
+        self._read.setdefault((step, attempt), 0)
+
+    def _list(self) -> None:
+        from stacktui.pipelines.logs import log_folder, log_of
+
+        folder = log_folder(self._state, self._run_id)
+        try:
+            changed = folder.stat().st_mtime_ns
+            if changed == self._listed_at:
+                return
+            files = list(folder.iterdir())
+        except FileNotFoundError:
+            return
+        # Files that come within the clock's grain of this look are seen by another one.
+        self._listed_at = changed if time.time_ns() - changed > _CLOCK_NS else 0
+        for log in filter(None, map(log_of, files)):
+            key = (log.step, log.attempt)
+            if (
+                key not in self._read
+                and self._step in (None, log.step)
+                and self._attempt in (None, log.attempt)
+            ):
+                self._open[key] = log.path
+                self._read[key] = 0
 
 
 def log_lines(
@@ -98,7 +125,7 @@ def log_lines(
     raw: bool = False,
 ) -> Iterator[LogPart]:
     """A run's log lines; with `follow` until it ends."""
-    logs = Logs(session, store, run_id, step, attempt)
+    logs = Logs(session, run_id, step, attempt)
     while True:
         # Asked first: what is written before the end is then read for certain.
         ended = not follow or store.run(run_id).status.finished
@@ -140,7 +167,7 @@ class _Tail:
     def __init__(self, session: Session, store: MetadataStore, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
-        self._logs = Logs(session, store, run_id, None)
+        self._logs = Logs(session, run_id, None)
         self._after = 0
         self._next_check = time.monotonic() + _LOST_CHECK_S
         self.pending: deque[RunEvent] = deque()
@@ -168,6 +195,9 @@ class _Tail:
             )
             for line in self._logs.new()
         )
+        for event in events:
+            if event.kind == "step_finished" and isinstance(event.data.get("attempt"), int):
+                self._logs.ended(str(event.data.get("step")), event.data["attempt"])
         # The last event of a run stays the last: a clock that jumped must not put a line after it.
         batch.sort(key=lambda item: (item[1].event == "run_finished", item[0]))
         self.pending.extend(event for _, event in batch)

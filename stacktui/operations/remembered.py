@@ -32,7 +32,8 @@ _KEPT_IN = ("components", "stacks", "flavors")
 
 def remembered(session: Session, name: str, kind: type[D], make: Callable[[], D]) -> D:
     """The document that `make` gives, or gave when every file was as it is now."""
-    found = _state_of(session, name)
+    # One that has read the workspace knows more than its files say now: the last good version of a broken one.
+    found = None if session.has_read else _state_of(session, name)
     if found is None:
         return make()
     place, state, settled = found

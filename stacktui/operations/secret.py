@@ -61,7 +61,7 @@ def list_(session: Session) -> SecretList:
     snapshot = session.snapshot()
     live = session.live()
     manager = live.secrets_manager
-    uses = _uses(snapshot)
+    uses = secret_uses(snapshot)
     held = {entry.name: entry.keys for entry in manager.list()}
     rows = []
     for name in sorted({*held, *uses}):
@@ -142,7 +142,7 @@ def delete(
         raise unknown("secret", name, held, "stacktui secret list")
     if key is not None and key not in held[name]:
         raise unknown(f"key of secret {name!r} called", key, held[name], "stacktui secret list")
-    used = [use for use in _uses(snapshot).get(name, ()) if key in (None, use.key)]
+    used = [use for use in secret_uses(snapshot).get(name, ()) if key in (None, use.key)]
     if used and not force:
         places = ", ".join(f"{use.component} ({use.field})" for use in used)
         raise AnswerIsNo(
@@ -153,7 +153,8 @@ def delete(
     return DoneDocument(done=f"deleted {name if key is None else f'{name}.{key}'} from {manager.name}")
 
 
-def _uses(snapshot: WorkspaceSnapshot) -> dict[str, Sequence[SecretUse]]:
+def secret_uses(snapshot: WorkspaceSnapshot) -> dict[str, Sequence[SecretUse]]:
+    """Every reference in the workspace's components, by the secret's name."""
     from stacktui.model.secretref import walk_references
 
     found: dict[str, list[SecretUse]] = {}

@@ -62,7 +62,8 @@ class Session:
         self.asked_readonly = readonly or environ.get("STACKTUI_READONLY", "") not in ("", "0")
         self._lock = threading.RLock()
         self._workspace: Workspace | None = None
-        self._whole = False
+        self.has_read = False
+        """Whether the whole workspace was read: a file that broke since then keeps its last good version here."""
         self._live: dict[str, tuple[object, LiveStack]] = {}
         self._stores: dict[str, tuple[object, MetadataStore]] = {}
         self._retired: list[LiveStack | StackComponent] = []
@@ -84,14 +85,14 @@ class Session:
 
     def snapshot(self) -> WorkspaceSnapshot:
         """The files as they are now; what did not change on disk is not parsed again."""
-        self._whole = True
+        self.has_read = True
         return self.workspace.read()
 
     def _narrow(self) -> WorkspaceSnapshot:
         """Enough of the files to build one stack; all of them where they were read before."""
         from stacktui.operations.narrow import narrow_snapshot
 
-        return self.snapshot() if self._whole else narrow_snapshot(self.workspace)
+        return self.snapshot() if self.has_read else narrow_snapshot(self.workspace)
 
     @property
     def readonly(self) -> bool:

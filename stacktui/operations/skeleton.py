@@ -89,37 +89,32 @@ def flavor_test(category: Category, name: str, file: str) -> str:
     """A test of the skeleton as text: the category's contract suite, run on the flavor."""
     base = BASES[category].__name__
     cls = class_name(category, name)
-    return f'''"""The contract of {category.facts.plural}, checked on `{name}` for the capabilities that it declares."""
+    return f'''"""The contract of {category.facts.plural}, checked on {file} for the capabilities that it declares.
+
+Run it with: pytest flavors/tests. What fails is what is not written yet.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from stacktui.categories import BASES
-from stacktui.categories.base import Surroundings
+import pytest
+
+from stacktui.categories.base import StackComponent, Surroundings
 from stacktui.categories.flavor import FlavorRegistry
 from stacktui.model.category import Category
+from stacktui.testing.contracts.{category.value} import {base}Contract
 
-FOLDER = Path(__file__).resolve().parent.parent
-
-
-def load() -> type:
-    registry = FlavorRegistry.discover((), FOLDER)
-    return registry.load(Category.{category.name}, "{name}")
+FLAVORS = Path(__file__).resolve().parent.parent
 
 
-def test_{file.removesuffix(".py")}_is_a_complete_{base.lower()}(tmp_path: Path) -> None:
-    flavor = load()
-    assert flavor.__name__ == "{cls}"
-    assert issubclass(flavor, BASES[Category.{category.name}])
-    assert flavor.facts.capabilities <= flavor.CAPABILITIES
-
-
-def test_{file.removesuffix(".py")}_answers_a_probe_in_words(tmp_path: Path) -> None:
-    flavor = load()
-    around = Surroundings(name="{name}", workspace=tmp_path, state=tmp_path, user_data=tmp_path)
-    with flavor(flavor.Config(), around) as component:
-        assert component.probe(timeout_s=5.0).message
+class Test{cls}({base}Contract):
+    @pytest.fixture
+    def component(self, stacktui_surroundings: Surroundings) -> Iterator[StackComponent]:
+        flavor = FlavorRegistry.discover((), FLAVORS).load(Category.{category.name}, "{name}")
+        with flavor(flavor.Config(), stacktui_surroundings) as component:
+            yield component
 '''
 
 

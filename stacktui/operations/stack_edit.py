@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from stacktui.model.stack import Stack
     from stacktui.operations.session import Session
     from stacktui.workspace.changes import Change
-    from stacktui.workspace.workspace import WorkspaceSnapshot
+    from stacktui.workspace.workspace import Entry, WorkspaceSnapshot
 
 _SET = "What fills a category: category=name, or category=first,second where it may hold several; of steps: steps.fit.retries=2."
 
 
-def stack_change(session: Session, stack: Stack) -> Change:
-    """The change that writes a stack: a new file, or the keys of the existing one that differ. Writes nothing."""
+def stack_change(session: Session, stack: Stack, base: Entry[Stack] | None = None) -> Change:
+    """The change that writes a stack: a new file, or the keys of the existing one that differ. Writes nothing.
+
+    `base` is the version that the edit was made from, for a face that held it for a while: what others wrote since
+    is then a conflict when the change is applied. By default it is the file as it is now.
+    """
     from stacktui.workspace.edits import edit_stack, new_stack
 
-    entry = session.snapshot().stacks.get(stack.name)
+    entry = base or session.snapshot().stacks.get(stack.name)
     if entry is None:
         return new_stack(session.workspace, stack)
     return edit_stack(session.workspace, entry, stack)

@@ -25,8 +25,8 @@ Stream = Literal["stdout", "stderr", "logging"]
 TakeLine = Callable[[float, Stream, str], None]
 
 _BLOCK = 1 << 16
-_PIPE_HOLDS = 1 << 20
-"""Bytes, at most, by the limits that systems come with."""
+_PIPE_HOLDS = 1 << 17
+"""Bytes, at most: systems make pipes of 64 KiB."""
 _LONGEST_LINE = 1 << 18
 """Characters: a longer line is cut into several."""
 

@@ -18,8 +18,10 @@ from stacktui.model.masking import Masker
 from stacktui.model.run import StepError, StepStatus
 from stacktui.pipelines.errors import PipelineBroken
 from stacktui.pipelines.frames import one_line, user_frames
+from stacktui.pipelines.hooks import call_hook
 from stacktui.pipelines.importing import load_step
 from stacktui.pipelines.materializers import load, save
+from stacktui.pipelines.step import Step
 
 _LONGEST_MESSAGE = 4000
 _LONGEST_TRACEBACK = 64_000
@@ -34,8 +36,11 @@ class WrongOutputs(Exception):
 def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker) -> StepResult:
     """Run the step and say how it ended. Never raises: whatever the step does is its result."""
     started = now()
-    variables = dict(os.environ)
+    variables = _variables()
     os.environ.update(spec.environment)
+    step: Step[Any] | None = None
+    outputs: dict[str, ArtifactRef] = {}
+    failure: StepError | None = None
     try:
         step = load_step(spec.module, spec.function, Path(spec.run.code_path), spec.run.roots)
         arguments: dict[str, Any] = {}
@@ -46,24 +51,35 @@ def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker
                 else load(item.artifact, store, scratch=scratch)
             )
         outputs = _kept(step.call(arguments), spec, store, scratch)
+        if step.options.on_success is not None:
+            call_hook(step.options.on_success, None)
     except BaseException as error:
-        return StepResult(
-            status=StepStatus.FAILED, started_at=started, finished_at=now(), error=_said(error, spec, masker)
-        )
-    finally:
-        _restore(variables)
-        if scratch.is_dir():
-            shutil.rmtree(scratch, ignore_errors=True)
+        failure = _said(error, spec, masker)
+        if step is not None and step.options.on_failure is not None and spec.last_attempt:
+            call_hook(step.options.on_failure, error)
+    _restore(variables)
+    if scratch.is_dir():
+        shutil.rmtree(scratch, ignore_errors=True)
     return StepResult.model_construct(
-        status=StepStatus.SUCCEEDED, started_at=started, finished_at=now(), outputs=outputs
+        status=StepStatus.SUCCEEDED if failure is None else StepStatus.FAILED,
+        started_at=started,
+        finished_at=now(),
+        outputs=outputs,
+        error=failure,
     )
 
 
-def _restore(variables: dict[str, str]) -> None:
+def _variables() -> dict[Any, Any]:
+    # The bytes beneath, where Python lets us: a copy through `os.environ` decodes every variable, for every step.
+    return dict(getattr(os.environ, "_data", os.environ))
+
+
+def _restore(variables: dict[Any, Any]) -> None:
     """A warm worker begins its next step where this one began: same variables, same current folder."""
-    if dict(os.environ) != variables:
+    if _variables() != variables:
         os.environ.clear()
-        os.environ.update(variables)
+        for name, value in variables.items():
+            os.environ[os.fsdecode(name)] = os.fsdecode(value)
     os.chdir(_FOLDER)
 
 

@@ -64,11 +64,18 @@ def step_logs(state: Path, run_id: str, step: str | None = None) -> list[StepLog
     found: list[tuple[int, StepLog]] = []
     with contextlib.suppress(FileNotFoundError):
         for path in log_folder(state, run_id).iterdir():
-            name, _, attempt = path.name.removesuffix(_SUFFIX).rpartition(".")
-            if path.suffix == _SUFFIX and attempt.isdigit() and step in (None, unquote(name)):
-                log = StepLog(unquote(name), int(attempt), path)
+            log = log_of(path)
+            if log is not None and step in (None, log.step):
                 found.append((_first_line_at(path), log))
     return [log for _, log in sorted(found)]
+
+
+def log_of(path: Path) -> StepLog | None:
+    """Whose log a file is, by its name alone; None for another kind of file."""
+    name, _, attempt = path.name.removesuffix(_SUFFIX).rpartition(".")
+    if path.suffix != _SUFFIX or not attempt.isdigit():
+        return None
+    return StepLog(unquote(name), int(attempt), path)
 
 
 def read_log(

@@ -81,6 +81,7 @@ class RunLoop:
         self._to_retry: dict[int, StepRun] = {}
         self._running: dict[int, _Running] = {}
         self._stop_asked = False
+        self._cancelled = False
         self._stopping = False
         self._stop_deadline = 0.0
         self._first_error: str | None = None
@@ -92,7 +93,7 @@ class RunLoop:
         while not self._schedule.finished:
             self._go_on()
         self._intake.flush()
-        if self._stop_asked:
+        if self._cancelled:
             return RunStatus.CANCELLED, None
         if self._first_error is not None:
             return RunStatus.FAILED, self._first_error
@@ -116,6 +117,7 @@ class RunLoop:
         if self._requests.stop_wanted():
             self._stop_asked = True
         if self._stop_asked and not self._stopping:
+            self._cancelled = True
             self._end_all(StepStatus.CANCELLED)
         if not self._stopping:
             self._start_what_can()
@@ -265,7 +267,7 @@ class RunLoop:
             error = result.error
             said = f"{error.type}: {error.message}".splitlines()[0] if error else "it failed"
             self._first_error = f"step `{node.name}` failed: {said}"[:1000]
-        self._close_steps(cannot, StepStatus.CANCELLED if self._stop_asked else StepStatus.SKIPPED)
+        self._close_steps(cannot, StepStatus.CANCELLED if self._cancelled else StepStatus.SKIPPED)
         if self._file.failure_mode == "fail_fast" and not self._stopping:
             self._end_all(StepStatus.SKIPPED)
 

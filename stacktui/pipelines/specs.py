@@ -24,6 +24,7 @@ class SpecMaker:
             run=self._file.run,
             step=node.name,
             attempt=attempt,
+            last_attempt=attempt > (settings.retries or 0),
             module=node.module,
             function=node.function,
             inputs=tuple(

@@ -40,7 +40,7 @@ class WorkbenchApp(App[int]):
     """The workbench over one session."""
 
     TITLE = "stacktui"
-    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "popups", "screens", "panes", "runs")]
+    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "popups", "screens", "panes", "runs", "builder")]
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 4
     BINDINGS: ClassVar[list[Any]] = []

@@ -203,7 +203,7 @@ class Doing:
         from stacktui.tui.dialogs.simple import TextDialog
         from stacktui.tui.readable import readable
 
-        self._app.ask(TextDialog(clean(operation.name), readable(result)))
+        self._app.ask(TextDialog(clean(operation.name), readable(result), wrap=False))
 
 
 def _operation(name: str) -> Operation:

@@ -28,6 +28,7 @@ POLL_SECONDS = 0.08
 """How often the newest event number is asked for: two microseconds in a million rows."""
 _LOST_SECONDS = 1.0
 _BACK_OFF_SECONDS = 1.0
+_VIEWS_FIRST_SECONDS = 0.3
 
 
 class Feed:
@@ -50,6 +51,7 @@ class Feed:
         """Every finding of the workspace; None until it has been checked."""
         self._inbox_seen: str | None = None
         self._summary_topics: set[Topic] = set()
+        self._waits_since: float | None = None
         self._summary_loads = False
 
     # Views.
@@ -63,6 +65,7 @@ class Feed:
         if view in self._views:
             self._views.remove(view)
         view._ticking = False
+        self.ticks_changed()
 
     def screen_resumed(self) -> None:
         """The screen on top changed: its views load what they missed."""
@@ -190,6 +193,8 @@ class Feed:
         self._summary_topics |= topics
         if self._summary_loads or not self._summary_topics:
             return
+        if self._views_first():
+            return
         old, wanted = self.summary, frozenset(self._summary_topics)
         self._summary_topics = set()
         self._summary_loads = True
@@ -211,6 +216,25 @@ class Feed:
             self._refresh_summary(frozenset())
 
         self._app.background.submit(lambda: self._load_summary(old, wanted), arrived)
+
+    def _views_first(self) -> bool:
+        """Whether a visible view loads right now: what people look at goes before the header and the findings.
+
+        Not for ever: a view may wait for a network.
+        """
+        if not any(view.loading_now and view.view_visible for view in self._views):
+            self._waits_since = None
+            return False
+        now = time.monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+            asyncio.get_running_loop().call_later(_VIEWS_FIRST_SECONDS, self.view_loaded)
+        return now - self._waits_since < _VIEWS_FIRST_SECONDS
+
+    def view_loaded(self) -> None:
+        """Called by a view when its load has arrived."""
+        if not self._stop.is_set():
+            self._refresh_summary(frozenset())
 
     def _load_summary(self, old: Summary, topics: frozenset[Topic]) -> tuple[Summary, tuple[InboxItem, ...]]:
         session = self._app.session

@@ -103,18 +103,18 @@ def operations_on(kind: str) -> list[Operation]:
 
 
 GLOBAL: tuple[Binding, ...] = (
-    bind("global.home", "h", "go('home')", "home", rank=110, help="Home: the active stack at a glance."),
-    bind("global.stacks", "s", "go('stacks')", "stacks", rank=111, help="All stacks."),
-    bind("global.runs", "r", "go('runs')", "runs", rank=112, help="The run history."),
-    bind("global.problems", "p", "go('problems')", "problems", rank=113, help="All findings."),
-    bind("global.new_run", "n", "go('newrun')", "new run", writes=True, rank=114, help="Start a run."),
+    bind("global.home", "h", "go('home')", "home", rank=64, help="Home: the active stack at a glance."),
+    bind("global.stacks", "s", "go('stacks')", "stacks", rank=61, help="All stacks."),
+    bind("global.runs", "r", "go('runs')", "runs", rank=62, help="The run history."),
+    bind("global.problems", "p", "go('problems')", "problems", rank=63, help="All findings."),
+    bind("global.new_run", "n", "go('newrun')", "new run", writes=True, rank=60, help="Start a run."),
     *(
         bind(
             f"global.{category}",
             category.facts.key,
             f"go('{category.value}')",
             category.facts.plural,
-            rank=120 + int(category.facts.key or 0),
+            rank=120 + (int(category.facts.key) or 10),
             help=f"The {category.facts.plural}: {category.facts.role}.",
         )
         for category in Category
@@ -123,7 +123,7 @@ GLOBAL: tuple[Binding, ...] = (
     bind("global.settings", "comma", "go('settings')", "settings", rank=133, help="Settings and themes."),
     bind("global.undo", "u", "undo", "undo", writes=True, rank=134, help="Undo the last saved edit."),
     bind("global.questions", "exclamation_mark", "questions", "questions", rank=135, help="Answer what waits."),
-    bind("global.filter", "slash", "filter", "filter", rank=90, help="Filter what is listed."),
+    bind("global.filter", "slash", "filter", "filter", rank=45, help="Filter what is listed."),
     bind("global.command", "colon", "command_line", "go, do", rank=91, help="Go anywhere, do anything by name."),
     bind("global.help", "question_mark", "keys_help", "keys", rank=92, help="Every key of where you are."),
     bind("global.palette", "ctrl+p", "palette", "palette", rank=136, priority=True, help="Find any action or place."),

@@ -172,6 +172,7 @@ class LiveView(Generic[S]):
                 self.show(result)
         if self._stale and not self._in_flight and self.view_visible:
             self._start()
+        self.workbench.feed.view_loaded()
 
 
 def _one_line(error: BaseException) -> Clean:

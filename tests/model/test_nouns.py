@@ -58,7 +58,8 @@ class _Config(BaseModel):
 
 
 def test_a_reference_may_stand_for_a_typed_value() -> None:
-    assert _Config.model_validate({"port": "{{db.port}}"}).port == "{{db.port}}"
+    kept: object = _Config.model_validate({"port": "{{db.port}}"}).port
+    assert kept == "{{db.port}}"
     assert _Config.model_validate({"port": "12"}).port == 12
     with pytest.raises(ValidationError, match="valid integer"):
         _Config.model_validate({"port": "twelve"})

@@ -214,20 +214,31 @@ def test_a_new_flavor_loads_and_refuses_each_call_in_words(
         do(session, "flavor new", category=category, name="my-own2")
 
 
-def test_the_skeleton_is_clean_code_and_its_test_passes(session: Session, root: Path) -> None:
-    do(session, "flavor new", category=Category.EXPERIMENT_TRACKER, name="book")
+def test_skeletons_are_clean_code_and_their_tests_are_the_contract(session: Session, root: Path) -> None:
+    for category in Category:
+        do(session, "flavor new", category=category, name=f"book-{category.facts.key}")
     folder = root / "flavors"
     checked = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length", "140", str(folder)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")],
+    collected = _pytest(root, "--collect-only", "flavors/tests")
+    assert collected.returncode == 0, collected.stdout
+    for category in Category:
+        assert f"test_book_{category.facts.key}.py::Test" in collected.stdout
+    tested = _pytest(root, "-rf", "flavors/tests/test_book_9.py", "flavors/tests/test_book_0.py")
+    failed = [line for line in tested.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    assert ["test_probes_within_its_time" in line for line in failed] == [True, True], tested.stdout
+    assert " passed" in tested.stdout
+
+
+def _pytest(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "stacktui.testing.plugin", *words],
         capture_output=True, text=True, check=False, cwd=root,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
-    assert tested.returncode == 0, tested.stdout
 
 
 _PAGER = """

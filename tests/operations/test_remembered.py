@@ -37,7 +37,9 @@ def remember(root: Path, name: str) -> None:
 
 def fresh_and_given(root: Path) -> tuple[object, object]:
     with Session(root) as session:
-        given = (do(session, "stack list"), do(session, "component list"))
+        stack_list = do(session, "stack list")
+    with Session(root) as session:
+        given = (stack_list, do(session, "component list"))
     with Session(root) as session:
         fresh = (stacks._listed(session), components._listed(session))
     return fresh, given
@@ -118,9 +120,19 @@ def test_what_is_remembered_is_used_and_private(root: Path) -> None:
         assert do(session, "stack list").stacks[0].name == "default"
 
 
+def test_a_session_that_knows_the_last_good_version_does_not_ask_the_memory(root: Path) -> None:
+    with Session(root) as session:
+        assert do(session, "stack list").stacks[0].ok
+        file = root / "stacks" / "default.yaml"
+        file.write_text("components: [\n")
+        remember(root, "stack list")
+        (row,) = do(session, "stack list").stacks
+        assert row.components[Category.ORCHESTRATOR] == ("local",)
+        assert row.stale
+
+
 def test_a_read_only_session_remembers_nothing(root: Path) -> None:
     (root / ".stacktui").mkdir(mode=0o700, exist_ok=True)
-    time.sleep(0)
     with Session(root, readonly=True) as session:
         do(session, "stack list")
     assert not answer_file(root, "stack list").exists()
@@ -131,7 +143,7 @@ def test_a_session_for_one_stack_reads_its_files_only(root: Path) -> None:
         (root / "components" / "alerter" / f"torn{number}.yaml").write_text("flavor: [\n")
     with Session(root) as session:
         assert session.store().name == "local"
-        assert not session._whole
+        assert not session.has_read
         assert session.live().alerter().name == "inbox"
         narrow = session._narrow()
         assert len(narrow.stacks) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,12 @@ from stacktui.testing.contracts.base import wait_for
 from stacktui.testing.contracts.step_running import wait_until_ended
 from stacktui.workspace.workspace import Workspace
 
+HEAD = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from typing import Annotated
+from stacktui import Artifact, Resources, context, pipeline, step
+"""
 COMPONENTS = {
     "orchestrator/local": "flavor: local\nconfig: {max_workers: 2}\n",
     "artifact_store/local": "flavor: local\n",
@@ -124,6 +130,10 @@ class Place:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+
+
+Make = Callable[[str], Place]
+"""Makes a workspace of a pipeline file's source."""
 
 
 @contextlib.contextmanager

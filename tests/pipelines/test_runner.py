@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,24 +15,7 @@ from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.stack import StepSettings
 from stacktui.testing.contracts.base import wait_for
 from stacktui.testing.contracts.step_running import wait_until_ended
-from tests.pipelines.running import Place, place
-
-HEAD = """
-import os, signal, subprocess, sys, time
-from pathlib import Path
-from typing import Annotated
-from stacktui import Artifact, Resources, context, pipeline, step
-"""
-
-Make = Callable[[str], Place]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    monkeypatch.setenv("STACKTUI_DATA", str(tmp_path / "user-data"))
-    with contextlib.ExitStack() as stack:
-        yield lambda source: stack.enter_context(place(tmp_path / "ws", HEAD + source))
-
+from tests.pipelines.running import HEAD, Make
 
 DIAMOND = """
 @step
@@ -145,7 +126,9 @@ def test_runs_at_the_same_time_do_not_disturb_each_other(make: Make) -> None:
     runs = [here.ended(run_id) for run_id in [here.start(params={"n": n}, cache=False) for n in range(4)]]
     assert {run.status for run in runs} == {RunStatus.SUCCEEDED}
     kinds = [event.kind for event in here.store.events(0)]
-    counted = {kind: kinds.count(kind) for kind in ("run_created", "step_started", "step_finished", "run_finished")}
+    counted = {
+        kind: kinds.count(kind) for kind in ("run_created", "step_started", "step_finished", "run_finished")
+    }
     assert counted == {"run_created": 4, "step_started": 16, "step_finished": 16, "run_finished": 4}
 
 
@@ -405,109 +388,6 @@ def test_an_edit_during_a_run_does_not_mix_in(make: Make, tmp_path: Path) -> Non
     (tmp_path / "go").touch()
     assert here.ended(run_id).status is RunStatus.SUCCEEDED
     assert here.value(run_id, "later") == 1
-
-
-ASKING = """
-@step(timeout="30s")
-def decide(x: int) -> str:
-    return context().alerter.ask("Deploy it?", ["yes", "no"], timeout=%s, default=%s)
-
-@pipeline
-def main():
-    decide(1)
-"""
-
-
-def test_a_question_is_answered_through_the_store(make: Make) -> None:
-    here = make(ASKING % ("None", "None"))
-    run_id = here.start()
-    (question,) = wait_for(lambda: here.store.inbox(pending=True), "the question")
-    assert (question.text, question.choices, question.run_id) == ("Deploy it?", ("yes", "no"), run_id)
-    here.store.answer(question.id, "no", "tester")
-    assert here.ended(run_id).status is RunStatus.SUCCEEDED
-    assert here.value(run_id, "decide") == "no"
-
-
-def test_a_question_that_nobody_answers_takes_its_default(make: Make) -> None:
-    here = make(ASKING % ("0.3", "'yes'"))
-    run = here.run()
-    assert run.status is RunStatus.SUCCEEDED
-    assert here.value(run.id, "decide") == "yes"
-    (question,) = here.store.inbox()
-    assert question.closed_at is not None
-    assert question.answer is None
-
-
-OPERATED = """
-@step(step_operator="subprocess", resources=Resources(memory="300MiB"))
-def hungry(x: int) -> int:
-    block = bytearray(x)
-    block[::4096] = b"x" * len(block[::4096])
-    time.sleep(60)
-
-@step(timeout="1s")
-def slow(x: int) -> int:
-    time.sleep(60)
-
-@pipeline
-def main():
-    hungry(600 << 20)
-    slow(1)
-"""
-
-
-def test_limits_of_memory_and_time(make: Make) -> None:
-    here = make(OPERATED)
-    run = here.run(failure_mode="continue")
-    steps = here.steps(run.id)
-    assert steps["hungry"].where == "step_operator/subprocess"
-    assert steps["slow"].where == "orchestrator/local"
-    hungry, slow = steps["hungry"].error, steps["slow"].error
-    assert hungry is not None
-    assert slow is not None
-    assert "its limit is 300 MiB" in hungry.message
-    assert slow.type == "Timeout"
-
-
-SECRETIVE = """
-@step(secrets=["vault.token"])
-def give() -> str:
-    return str(context().secrets["vault.token"])
-
-@step
-def leak(token: str) -> int:
-    print("got", token)
-    raise RuntimeError(token)
-
-@pipeline
-def main():
-    leak(give())
-"""
-
-
-def test_a_secret_is_masked_wherever_it_comes_out(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STACKTUI_SECRET_VAULT__TOKEN", "correct-horse")
-    here = make(SECRETIVE)
-    run = here.run()
-    assert here.lines(run.id, "leak") == ["got ******"], here.runner_log(run.id)
-    assert run.error == "step `leak` failed: RuntimeError: ******"
-    found = [
-        path
-        for folder in ("logs", "runs")
-        for path in (here.workspace.state / folder).rglob("*")
-        if path.is_file() and b"correct-horse" in path.read_bytes()
-    ]
-    assert found == []
-
-
-def test_a_missing_secret_fails_the_run_in_one_line(make: Make) -> None:
-    here = make(SECRETIVE)
-    run = here.run()
-    assert run.status is RunStatus.FAILED
-    assert run.error is not None
-    assert "vault.token" in run.error
-    assert "\n" not in run.error
-    assert {step.status for step in here.steps(run.id).values()} == {StepStatus.SKIPPED}
 
 
 EARLIER = (

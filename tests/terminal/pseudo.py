@@ -17,6 +17,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +50,8 @@ _NOT_FOR_PYTE = re.compile(
     rb"\x1b\[[<>=][0-9;:]*[a-zA-Z]|\x1b\[\?[0-9;]*(?:[nmu]|\$p)|\x1b\[[0-9;]*\$[a-z]"
     rb"|\x1bP[^\x1b]*\x1b\\|\x1b_[^\x1b]*\x1b\\|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 )
+_UNFINISHED = re.compile(rb"\x1b(?:\[[0-9;:<=>?$ ]*|\][^\x07\x1b]*\x1b?|[P_][^\x1b]*\x1b?)?\Z")
+"""A sequence whose end is in the bytes that come next."""
 _ANSWERS = (
     (b"\x1b[?2026$p", b"\x1b[?2026;2$y"),
     (b"\x1b[?2048$p", b"\x1b[?2048;0$y"),
@@ -73,6 +76,9 @@ class Terminal:
         self._stream = pyte.ByteStream(self.screen)
         self.output = bytearray()
         """Every byte that the program wrote."""
+        self._arrived: deque[tuple[float, bytes]] = deque()
+        self._held = b""
+        self._asked_to = 0
         self.started_at = time.perf_counter()
         self._descriptor, inside = os.openpty()
         _set_size(inside, columns, rows)
@@ -94,7 +100,21 @@ class Terminal:
     @property
     def text(self) -> str:
         """What is on the screen, line by line."""
+        while self._arrived:
+            self._draw()
+        return self._shown()
+
+    def _shown(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def _draw(self) -> float:
+        """Put the next bytes that have arrived on the screen; returns when they came."""
+        at, data = self._arrived.popleft()
+        data = self._held + data
+        unfinished = _UNFINISHED.search(data)
+        self._held = unfinished[0] if unfinished else b""
+        self._stream.feed(_NOT_FOR_PYTE.sub(b"", data[: len(data) - len(self._held)]))
+        return at
 
     def read(self, wait_s: float = 0.02) -> bytes:
         """Take in what the program has written, waiting up to `wait_s` for the first byte."""
@@ -107,12 +127,27 @@ class Terminal:
             if error.errno != errno.EIO:
                 raise
             return b""
+        # Drawing takes longer than the program does: it waits until somebody looks.
+        self._arrived.append((time.perf_counter(), data))
         self.output += data
-        for question, answer in _ANSWERS:
-            if question in data:
-                os.write(self._descriptor, answer)
-        self._stream.feed(_NOT_FOR_PYTE.sub(b"", data))
+        self._answer()
         return data
+
+    def _answer(self) -> None:
+        """Answer the questions in what has come since the last one."""
+        asked = [
+            (place + len(question), answer)
+            for question, answer in _ANSWERS
+            if (place := self.output.find(question, self._asked_to)) >= 0
+        ]
+        for end, answer in sorted(asked):
+            self._asked_to = max(self._asked_to, end)
+            os.write(self._descriptor, answer)
+
+    def send(self, data: bytes) -> float:
+        """Write to the program's keyboard; returns when that was done."""
+        os.write(self._descriptor, data)
+        return time.perf_counter()
 
     def press(self, *keys: str) -> None:
         """Press keys by name, or type text."""
@@ -145,6 +180,21 @@ class Terminal:
     def wait_gone(self, unwanted: str, limit_s: float = 30.0) -> float:
         """Read until text is no longer on the screen."""
         return self.wait_until(lambda: unwanted not in self.text, f"{unwanted!r} gone", limit_s)
+
+    def moment(self, holds: Callable[[str], bool], what: str, limit_s: float = 30.0) -> float:
+        """When (by `perf_counter`) the bytes came with which the screen's text first held a condition.
+
+        Looks only when the program is quiet, so that looking does not delay what is measured.
+        """
+        end = time.perf_counter() + limit_s
+        while True:
+            while self._arrived:
+                at = self._draw()
+                if holds(self._shown()):
+                    return at
+            if time.perf_counter() > end or (self.process.poll() is not None and not self.read()):
+                raise AssertionError(f"not within {limit_s} s: {what}\n{self.text}")
+            self.settle(0.1, 2.0)
 
     def settle(self, quiet_s: float = 0.25, limit_s: float = 10.0) -> int:
         """Read until nothing came for `quiet_s`; returns the bytes that did."""

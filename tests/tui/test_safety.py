@@ -67,6 +67,7 @@ def test_no_control_byte_but_our_own_comes_out(root: Path) -> None:
             terminal.sees(expected)
             terminal.quiet(0.3)
         terminal.press("\x1b")
+        terminal.wait(lambda: "esc close" not in terminal.text(), "the dialog to close")
         terminal.press("q")
         terminal.wait(lambda: terminal.process.poll() is not None, "the end")
         raw = bytes(terminal.raw)
@@ -86,7 +87,6 @@ async def test_markup_in_names_is_text(root: Path) -> None:
     async with workbench(root, size=(200, 50)) as bench:
         await bench.press("p")
         await bench.sees("there is no artifact store flavor")
-        await bench.press("j")
         await bench.sees("evil[@click=app.quit]x[/][/a/b][red]")
         assert not bench.app._exit
 

@@ -17,7 +17,9 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.reactive import Reactive
 from textual.screen import ModalScreen
+from textual.widget import Widget
 
 from stacktui.model.text import Clean
 from stacktui.tui.keys import bind
@@ -32,6 +34,8 @@ class Dialog(ModalScreen[R]):
         bind("dialog.leave", "escape", "leave", "leave", rank=90, help="Close without doing anything."),
     ]
     AUTO_FOCUS = "Input, Grid, TextArea"
+    # As on `WorkbenchScreen`: a change of the focus repaints only what looks different.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(
         self, title: Clean | str, keys: str = "enter accept · esc leave", wide: bool = False

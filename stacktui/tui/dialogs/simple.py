@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
+from textual.containers import ScrollableContainer
 from textual.content import Content
 from textual.widgets import Input, Static
 
@@ -142,18 +142,24 @@ class TextDialog(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("text.leave", "enter,q", "leave", "close", rank=1),
-        bind("text.down", "j", "scroll(1)", "down", rank=150),
-        bind("text.up", "k", "scroll(-1)", "up", rank=150),
+        bind("text.down", "j", "scroll(0, 1)", "down", rank=150),
+        bind("text.up", "k", "scroll(0, -1)", "up", rank=150),
+        bind("text.right", "l", "scroll(8, 0)", "right", rank=150),
+        bind("text.left", "h", "scroll(-8, 0)", "left", rank=150),
+        bind("text.top", "g", "scroll(0, -100000)", "top", rank=150),
+        bind("text.bottom", "G", "scroll(0, 100000)", "bottom", rank=150),
     ]
-    AUTO_FOCUS = "VerticalScroll"
+    AUTO_FOCUS = "ScrollableContainer"
 
-    def __init__(self, title: Clean | str, text: Clean | Content) -> None:
-        super().__init__(title, "j k scroll · esc close", wide=True)
+    def __init__(self, title: Clean | str, text: Clean | Content, *, wrap: bool = True) -> None:
+        """`wrap` breaks long lines; without it they are scrolled sideways, for tables."""
+        super().__init__(title, "j k h l scroll · esc close", wide=True)
         self._text = text if isinstance(text, Content) else Content(text)
+        self._wrap = wrap
 
     def content(self) -> ComposeResult:
-        with VerticalScroll():
-            yield Static(self._text)
+        with ScrollableContainer():
+            yield Static(self._text, classes="" if self._wrap else "-unwrapped")
 
-    def action_scroll(self, by: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+    def action_scroll(self, x: int, y: int) -> None:
+        self.query_one(ScrollableContainer).scroll_relative(x=x, y=y, animate=False, force=True)

@@ -123,6 +123,9 @@ class Pane(Vertical, LiveView[Shown[P]]):
         """Enter was pressed on a row of the main grid. The default goes to the detail."""
         self.open_detail()
 
+    def left(self) -> None:
+        """The screen was left for another one."""
+
     # What panes call.
 
     def main_panel(self, *children: Widget) -> Panel:

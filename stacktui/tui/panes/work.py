@@ -113,7 +113,11 @@ class WorkPane(Pane[Work]):
         lately: list[WorkLine] = []
         # A run that is not over has steps that are.
         for run in store.runs(RunQuery(limit=_LATELY_RUNS)).runs:
-            done = [s for s in store.steps(run.id) if s.where == place and (s.status.finished or run.status.finished)]
+            done = [
+                s
+                for s in store.steps(run.id)
+                if s.where == place and (s.status.finished or run.status.finished)
+            ]
             lately += _lines(session, run, [step for step in done if step.started_at is not None], {})
         order = {"running": 0, "retrying": 0}
         now.sort(key=lambda line: order.get(line.status, 1))
@@ -166,9 +170,7 @@ class WorkPane(Pane[Work]):
         self.action_operation("runs stop")
 
 
-def _lines(
-    session: Session, run: Run, steps: list[StepRun], others: dict[str, StepRun]
-) -> list[WorkLine]:
+def _lines(session: Session, run: Run, steps: list[StepRun], others: dict[str, StepRun]) -> list[WorkLine]:
     after = {node.name: node.after for node in run.graph}
     resources = _resources(session, run.id) if steps else {}
     lines = []

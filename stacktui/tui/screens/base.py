@@ -231,6 +231,9 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         if not self.is_mounted or not self.is_current:
             return
         helps = [item for item in self.all_keys() if item.facts.rank < 100]
+        if self.focused is not None and self.focused.check_consume_key("a", "a"):
+            # There a letter is text.
+            helps = [item for item in helps if len(item.key) > 1]
         tail = tuple(
             Key(item.key.split()[0], item.facts.description)
             for item in helps

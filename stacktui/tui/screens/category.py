@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
@@ -38,7 +38,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     """The registered components of a category with their live pane."""
 
     topics = frozenset({Topic.FILES, Topic.ACTIVE, Topic.PROBES, Topic.FINDINGS})
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("category.edit", "e", "edit_component", "edit", writes=True, rank=3, help="Edit it in a form."),
         bind("category.add", "a", "add_component", "add", writes=True, rank=4, help="Add a component."),
@@ -88,7 +88,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         return self.query_one(Pane)
 
     @property
-    def list(self) -> Grid:
+    def components(self) -> Grid:
         """The list of components."""
         return self.query_one("#components", Grid)
 
@@ -99,7 +99,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         return load_category(session, self.category, self.workbench.feed.findings, fields)
 
     def show(self, snapshot: CategorySnapshot) -> None:
-        first = self.list.total == 0
+        first = self.components.total == 0
         for line in snapshot.lines:
             if line.probe is not None:
                 self._probed[line.name] = (line.component, line.probe)
@@ -107,15 +107,19 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         if first:
             chosen = next((line.name for line in snapshot.lines if line.in_stack), None)
             if chosen is not None:
-                self.list.move_to(chosen)
-        if self._wanted is not None and self.list.move_to(self._wanted):
+                self.components.move_to(chosen)
+        if self._wanted is not None and self.components.move_to(self._wanted):
             self._wanted = None
         self._aim_now()
         self._about()
         self.keys_changed()
 
+    def on_screen_suspend(self, _: events.ScreenSuspend) -> None:
+        # Textual calls the base's own handler too.
+        self.pane.left()
+
     def _draw_list(self, snapshot: CategorySnapshot) -> None:
-        self.list.set_rows(self._row(line) for line in snapshot.lines)
+        self.components.set_rows(self._row(line) for line in snapshot.lines)
         panel = self.query_one("#category-list", Panel)
         panel.set_title(self.category.facts.plural, len(snapshot.lines))
         panel.set_note(Clean(f"{glyph('●')} in {snapshot.stack}") if snapshot.stack else "")
@@ -123,7 +127,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
 
     def _fit(self) -> None:
         """The list is as high as its rows, up to a share of the screen."""
-        rows = max(1, self.list.total)
+        rows = max(1, self.components.total)
         share = self.size.height * 2 // 5 if self.has_class("-wide") else max(5, self.size.height // 3)
         height = min(rows + _FRAME, max(5, share))
         panel = self.query_one("#category-list", Panel)
@@ -183,11 +187,11 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         self._about()
 
     def _aim_now(self) -> None:
-        self.pane.aim(self.list.cursor_key)
+        self.pane.aim(self.components.cursor_key)
 
     def _about(self) -> None:
         """Load what is said about the component under the cursor."""
-        name, session = self.list.cursor_key, self.session
+        name, session = self.components.cursor_key, self.session
         panel = self.query_one("#category-about", Panel)
         if name is None:
             panel.set_title("about")
@@ -195,7 +199,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
             return
 
         def arrived(result: Any, error: BaseException | None) -> None:
-            if not self.is_attached or name != self.list.cursor_key:
+            if not self.is_attached or name != self.components.cursor_key:
                 return
             panel.set_title(clean(f"about {name}"))
             if error is not None:
@@ -226,7 +230,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def _line(self) -> ComponentLine | None:
         if self.snapshot is None:
             return None
-        return next((line for line in self.snapshot.lines if line.name == self.list.cursor_key), None)
+        return next((line for line in self.snapshot.lines if line.name == self.components.cursor_key), None)
 
     @property
     def _in_pane(self) -> bool:
@@ -260,9 +264,9 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         ]
 
     def focus_on(self, argument: str) -> None:
-        self.list.set_filter("")
-        self.list.focus()
-        if not self.list.move_to(argument):
+        self.components.set_filter("")
+        self.components.focus()
+        if not self.components.move_to(argument):
             if self.snapshot is not None and not self.loading_now:
                 self.notice(
                     clean(f"There is no {self.category.facts.title} {argument}; a adds one."), error=True
@@ -280,10 +284,10 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         self._form(None)
 
     def action_edit_component(self) -> None:
-        self._form(self.list.cursor_key)
+        self._form(self.components.cursor_key)
 
     def action_clone_component(self) -> None:
-        self._form(self.list.cursor_key, clone=True)
+        self._form(self.components.cursor_key, clone=True)
 
     def _form(self, name: str | None, *, clone: bool = False) -> None:
         from stacktui.tui.dialogs.component_actions import open_component_form
@@ -293,7 +297,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def action_delete_component(self) -> None:
         from stacktui.tui.dialogs.component_actions import delete_component
 
-        name = self.list.cursor_key
+        name = self.components.cursor_key
         if name is not None:
             delete_component(self, self.category, name)
 
@@ -308,7 +312,8 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         def ask() -> ProbeDocument:
             from stacktui.operations.component import probe
 
-            return probe(session, self.category, name)
+            found: ProbeDocument = probe(session, self.category, name)
+            return found
 
         def arrived(result: Any, error: BaseException | None) -> None:
             self._probing.discard(name)
@@ -331,7 +336,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def _redraw_row(self, name: str) -> None:
         line = next((x for x in self.snapshot.lines if x.name == name), None) if self.snapshot else None
         if line is not None:
-            self.list.update_row(self._row(line))
+            self.components.update_row(self._row(line))
 
     def action_open_editor(self) -> None:
         from stacktui.tui.editor import open_in_editor
@@ -356,11 +361,13 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         if self.has_class("-zoomed"):
             self.pane.focus_main()
         else:
-            self.list.focus()
+            self.components.focus()
 
     def action_back(self) -> None:
         target = self.filter_target()
-        if (target is not None and target.filter_text) or any(line.display for line in self.query(FilterLine)):
+        if (target is not None and target.filter_text) or any(
+            line.display for line in self.query(FilterLine)
+        ):
             super().action_back()
         elif self._in_pane and self.pane.back():
             self.notice("")
@@ -370,7 +377,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         elif self._in_pane or self.focused is self.query_one("#about", Facts):
             self.notice("")
             self.remove_class("-about")
-            self.list.focus()
+            self.components.focus()
         else:
             super().action_back()
 

@@ -51,18 +51,15 @@ def about_component(session: Session, category: Category, name: str) -> tuple[Se
     used = tuple(
         Fact(
             Clean(""),
-            clean(f"{use.name}" if use.kind == "stack" else use.file)
-            + Clean(f"  {clean(use.how)}  {clean(_place(use.file, use.line))}"),
+            clean(
+                f"{use.name if use.kind == 'stack' else use.file}  {use.how}  {_place(use.file, use.line)}"
+            ),
         )
         for use in found.used_by
     )
     nobody = (Fact(Clean(""), Clean("no stack"), Tone.MUTED),)
-    sections.append(Section(Clean("used by"), tuple(_cleaned(fact) for fact in used) or nobody))
+    sections.append(Section(Clean("used by"), used or nobody))
     return tuple(sections)
-
-
-def _cleaned(fact: Fact) -> Fact:
-    return fact._replace(value=clean(fact.value))
 
 
 def _place(file: str, line: int | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -61,8 +62,9 @@ class CompareScreen(WorkbenchScreen[Comparison]):
         ),
     ]
 
-    def __init__(self, run_ids: tuple[str, ...] | str) -> None:
+    def __init__(self, run_ids: tuple[str, ...] | str, store: str | None = None) -> None:
         super().__init__()
+        self._store = store
         self._ids = tuple(run_ids.split()) if isinstance(run_ids, str) else tuple(run_ids)
         self._all = True
 
@@ -82,14 +84,17 @@ class CompareScreen(WorkbenchScreen[Comparison]):
     def load(self, session: Session) -> Comparison:
         if len(self._ids) != 2:
             raise ValueError("two runs are compared; mark two with space on the runs screen")
-        return load_comparison(session.store(), *self._ids)
+        return load_comparison(session.store(self._store), *self._ids)
 
     def show(self, snapshot: Comparison) -> None:
         grid = self.query_one("#compare", Grid)
+        titles = {"left": snapshot.left, "right": snapshot.right}
+        what = min(40, max((len(line.what) for line in snapshot.lines), default=24))
         grid.set_columns(
             *(
                 column._replace(
-                    title={"left": snapshot.left, "right": snapshot.right}.get(column.key, column.title)
+                    title=titles.get(column.key, column.title),
+                    width=what if column.key == "what" else column.width,
                 )
                 for column in grid.columns
             )
@@ -105,6 +110,17 @@ class CompareScreen(WorkbenchScreen[Comparison]):
         self._all = not self._all
         if self.snapshot is not None:
             self.show(self.snapshot)
+
+    @on(Grid.Opened, "#compare")
+    def _opened(self, event: Grid.Opened) -> None:
+        """Both values whole: a long one is cut in its column."""
+        from stacktui.tui.dialogs.simple import TextDialog
+
+        shown = self.snapshot
+        line = next((line for line in shown.lines if line.key == event.key), None) if shown else None
+        if shown is not None and line is not None:
+            text = f"{shown.left}\n{line.left}\n\n{shown.right}\n{line.right}"
+            self.ask(TextDialog(line.what, Clean(text)), lambda _: None)
 
 
 def load_comparison(store: MetadataStore, first: str, second: str) -> Comparison:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,7 +16,7 @@ from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, elapsed, glyph, running_for, state_text, symbol_of, tone_of
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
 from stacktui.tui.screens.problems import file_of, finding_keys, place_of
-from stacktui.tui.snapshots.home import HomeSnapshot, RunLine, Slot, load_home
+from stacktui.tui.snapshots.home import HomeSnapshot, RunLine, Slot, load_home, probe_stack
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.panel import Panel
 
@@ -32,6 +32,14 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
 
     topics = frozenset({Topic.FILES, Topic.ACTIVE, Topic.RUNS, Topic.PROBES, Topic.FINDINGS})
     BINDINGS: ClassVar[list[BindingType]] = [
+        bind(
+            "home.probe",
+            "b",
+            "probe",
+            "probe",
+            rank=5,
+            help="Ask every component of the stack whether it answers.",
+        ),
         bind("home.next", "tab", "focus_next", "next panel", rank=30, help="To the next panel."),
         bind("home.previous", "shift+tab", "focus_previous", "previous panel", rank=150),
     ]
@@ -44,10 +52,10 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                     yield Grid(
                         Column("key", "", 1),
                         Column("category", "", 18),
-                        Column("component", "", 12, grow=True),
+                        Column("component", "", 10, grow=True),
                         Column("flavor", "", 10, drop=1),
-                        Column("state", "", 9, drop=2),
-                        header=False, markable=False, id="slots",
+                        Column("state", "", 7, drop=2),
+                        header=False, markable=False, marker_without_focus=False, id="slots",
                         empty=Clean("No stack is active. s lists the stacks; enter on one makes it active."),
                     )  # fmt: skip
                 with Panel(title="problems", id="home-problems"):
@@ -55,7 +63,7 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                         Column("severity", "", 1),
                         Column("message", "", 44, grow=True),
                         Column("place", "", 24, drop=1),
-                        header=False, markable=False, id="home-findings",
+                        header=False, markable=False, marker_without_focus=False, id="home-findings",
                         empty=Clean("Not checked yet."),
                     )  # fmt: skip
             with Vertical(id="home-right"):
@@ -64,7 +72,7 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                         Column("name", "", 16, grow=True),
                         Column("stack", "", 10, drop=2),
                         Column("elapsed", "", 6, align="right"),
-                        header=False, markable=False, id="running",
+                        header=False, markable=False, marker_without_focus=False, id="running",
                         empty=Clean("Nothing runs. n starts a run."),
                     )  # fmt: skip
                 with Panel(title="last runs", id="home-runs"):
@@ -74,7 +82,7 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                         Column("stack", "", 10, drop=3),
                         Column("took", "", 6, align="right", drop=2),
                         Column("age", "", 4, align="right", drop=1),
-                        header=False, markable=False, id="last",
+                        header=False, markable=False, marker_without_focus=False, id="last",
                         empty=Clean("No runs yet. n starts the first one."),
                     )  # fmt: skip
 
@@ -134,6 +142,35 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
         if grid.id in ("running", "last"):
             return Subject("run", {"run_id": grid.cursor_key}, Clean(f"run {grid.cursor_key[:13]}"))
         return None
+
+    def refusal(self, action: str) -> str | None:
+        if action == "probe" and (self.snapshot is None or not self.snapshot.slots):
+            return "no stack is active"
+        return super().refusal(action)
+
+    def action_probe(self) -> None:
+        """Probe the stack's components side by side; each answer is shown as it comes."""
+        session, feed = self.session, self.workbench.feed
+
+        def work() -> tuple[int, int]:
+            good = bad = 0
+            for _, result in probe_stack(session):
+                good, bad = good + result.ok, bad + (not result.ok)
+                feed.publish_from_thread(Topic.PROBES)
+            return good, bad
+
+        def done(counts: Any, error: BaseException | None) -> None:
+            from stacktui.tui.doing import one_line
+
+            if error is not None:
+                self.notice(one_line(error), error=True)
+            else:
+                good, bad = counts
+                says = f"{good} of {good + bad} answer" + ("; enter on one shows why" if bad else "")
+                self.notice(says, error=bool(bad))
+
+        self.notice("Probing…")
+        self.workbench.background.submit(work, done)
 
     @on(Grid.Opened)
     def _opened(self, event: Grid.Opened) -> None:

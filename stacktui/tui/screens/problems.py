@@ -54,7 +54,7 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
                 Column("severity", "", 9),
                 Column("code", "code", 6, drop=2),
                 Column("message", "finding", 30, grow=True),
-                Column("fix", "fix", 14, drop=3),
+                Column("fix", "fix", 22, drop=3),
                 markable=False, id="problems", empty=Clean("The workspace is being checked…"),
             )  # fmt: skip
         yield Static(id="problem-detail")

@@ -17,6 +17,7 @@ from stacktui.tui.widgets.lanes import lanes
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from stacktui.categories.metadata_store import MetadataStore
     from stacktui.model.run import Event, Metric, Run, StepRun
@@ -69,11 +70,11 @@ class RunFacts:
     details: tuple[Section, ...]
 
 
-def load_run(session: Session, run_id: str, step: str | None) -> RunFacts:
+def load_run(session: Session, run_id: str, step: str | None, store_name: str | None = None) -> RunFacts:
     """The run with the details of one of its steps, or of the run itself. Blocks: reads the store."""
-    store = session.store()
+    store = session.store(store_name)
     run = store.run(run_id)
-    steps = store.steps(run.id)
+    steps = tuple(_with_short_paths(one, session.workspace.root) for one in store.steps(run.id))
     graph = {node.name: node.after for node in run.graph}
     order = [one.name for one in steps]
     drawn = lanes(order, graph)
@@ -141,6 +142,14 @@ def moment(at: datetime) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
 
 
+def _with_short_paths(step: StepRun, root: Path) -> StepRun:
+    """Its error's frames with paths from the workspace's root, which leave room for the rest of the line."""
+    if step.error is None or not step.error.traceback:
+        return step
+    shorter = step.error.traceback.replace(f'File "{root}/', 'File "')
+    return step.model_copy(update={"error": step.error.model_copy(update={"traceback": shorter})})
+
+
 def _step_line(step: StepRun, lane: Clean) -> StepLine:
     status, error = str(step.status), step.error
     lines: list[Clean] = []
@@ -174,7 +183,7 @@ def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Sectio
         facts.append(Fact(Clean("took"), elapsed(step.duration_s)))
     if step.attempt > 1:
         facts.append(Fact(Clean("attempt"), clean(step.attempt)))
-    sections = [Section(clean(step.name), tuple(facts))]
+    sections = [Section(Clean(""), tuple(facts))]
     if step.error is not None:
         error = [Fact(Clean(""), clean(f"{step.error.type}: {step.error.message}"), Tone.ERROR)]
         if step.error.traceback:
@@ -190,8 +199,8 @@ def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Sectio
             Section(Clean("cached" if step.status is StepStatus.CACHED else "cache"), tuple(cache))
         )
     sections += _section("parameters", ((name, repr(value)) for name, value in step.params.items()))
-    sections += _section("inputs", _artifacts(store, step.inputs))
-    sections += _section("outputs", _artifacts(store, step.outputs))
+    sections += _section("inputs", _artifacts(store, run, step.inputs, made_here=False))
+    sections += _section("outputs", _artifacts(store, run, step.outputs, made_here=True))
     sections += _metrics(point for point in store.metrics(run.id) if point.source == step.name)
     return tuple(sections)
 
@@ -202,7 +211,7 @@ def _run_details(store: MetadataStore, run: Run) -> tuple[Section, ...]:
         facts.append(Fact(Clean("started"), clean(moment(run.started_at))))
     if run.code is not None:
         facts.append(Fact(Clean("code"), clean(run.code.digest)))
-    sections = [Section(Clean("run"), tuple(facts))]
+    sections = [Section(Clean(""), tuple(facts))]
     sections += _section("parameters", ((name, repr(value)) for name, value in run.params.items()))
     sections += _metrics(store.metrics(run.id))
     sections += _section("labels", run.labels.items())
@@ -229,7 +238,9 @@ def _metrics(points: Iterable[Metric]) -> list[Section]:
     )
 
 
-def _artifacts(store: MetadataStore, ids: Mapping[str, str]) -> list[tuple[str, str]]:
+def _artifacts(
+    store: MetadataStore, run: Run, ids: Mapping[str, str], *, made_here: bool
+) -> list[tuple[str, str]]:
     found = []
     for name, artifact_id in ids.items():
         try:
@@ -238,10 +249,14 @@ def _artifacts(store: MetadataStore, ids: Mapping[str, str]) -> list[tuple[str, 
             found.append((name, f"{artifact_id} (deleted)"))
             continue
         shape = artifact.metadata.get("shape")
-        about = f"{artifact.type.rpartition('.')[2]}{f' {shape}' if shape else ''}"
-        found.append(
-            (name, f"{about}  {size_text(artifact.size)}  {artifact.materializer}  {artifact_id[:13]}")
-        )
+        pieces = [artifact.type.rpartition(".")[2] + (f" {shape}" if shape else ""), size_text(artifact.size)]
+        if not made_here:
+            pieces.append(f"from {artifact.step}")
+        if artifact.run_id != run.id:
+            pieces.append(f"of run {artifact.run_id[:13]}")
+        if made_here:
+            pieces += [artifact.materializer, f"v{artifact.version}"]
+        found.append((name, "  ".join(pieces)))
     return found
 
 

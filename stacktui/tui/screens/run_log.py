@@ -154,8 +154,9 @@ class LogPanel(Panel):
     def draw_title(self) -> None:
         """Say whose log it is, how many lines, and what is in force."""
         line, view = self._line, self._view
-        self.set_title(Clean(f"log of {line.shown}") if line else "log", len(view.lines) or None)
-        notes = []
+        self.set_title(Clean(f"log of {line.shown}") if line else "log")
+        count = len(view.lines)
+        notes = [f"{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
         if view.dropped:
             notes.append(f"{count_text(view.dropped)} earlier lines are in the file")
         if view.search:

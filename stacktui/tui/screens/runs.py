@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from stacktui.categories.errors import NotFound
 from stacktui.model.run import RunStatus
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind, operation_bindings
@@ -40,6 +41,8 @@ class RunLine:
     """One run, as the list shows it."""
 
     id: str
+    target: str
+    """How to start it again."""
     name: Clean
     pipeline: Clean
     stack: Clean
@@ -50,10 +53,25 @@ class RunLine:
     duration_s: float | None
 
 
+class Key(NamedTuple):
+    """Which runs: a store, states, words."""
+
+    store: str | None
+    status: tuple[RunStatus, ...]
+    search: str
+
+    def query(self, limit: int, after: str | None = None) -> RunQuery:
+        """The same for the store."""
+        from stacktui.categories.metadata_store import RunQuery
+
+        return RunQuery(status=self.status, search=self.search or None, limit=limit, after=after)
+
+
 @dataclass(frozen=True)
 class RunsSnapshot:
     """What is loaded of the history."""
 
+    key: Key
     lines: tuple[RunLine, ...]
     next: str | None
     count: int
@@ -84,7 +102,6 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         self._store: str | None = None
         self._search = ""
         self._status = 0
-        self._wanted = PAGE
 
     def body(self) -> ComposeResult:
         with Panel(title="runs", id="runs-panel"):
@@ -104,12 +121,13 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
     # Loading.
 
     def load(self, session: Session) -> RunsSnapshot:
-        from stacktui.categories.metadata_store import RunQuery
+        key, shown = self._key, self.snapshot
+        fresh = load_runs(session, key, PAGE)
+        return fresh if shown is None or shown.key != key else with_older(session, fresh, shown)
 
-        query = RunQuery(
-            status=_FILTERS[self._status][1], search=self._search or None, limit=min(self._wanted, 1000)
-        )
-        return load_runs(session, self._store, query)
+    @property
+    def _key(self) -> Key:
+        return Key(self._store, _FILTERS[self._status][1], self._search)
 
     def show(self, snapshot: RunsSnapshot) -> None:
         grid = self.query_one("#runs", Grid)
@@ -117,6 +135,7 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         grid.set_rows((_row(line) for line in snapshot.lines), more=snapshot.next is not None)
         self._draw_title()
         self.keep_ticking(any(line.status == "running" for line in snapshot.lines))
+        self.keys_changed()
 
     def tick(self) -> None:
         grid = self.query_one("#runs", Grid)
@@ -126,30 +145,28 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
 
     @on(Grid.NeedMore)
     def _load_more(self) -> None:
-        if self.snapshot is None or self.snapshot.next is None:
-            return
-        from stacktui.categories.metadata_store import RunQuery
-
         shown, session = self.snapshot, self.session
-        query = RunQuery(
-            status=_FILTERS[self._status][1], search=self._search or None, limit=PAGE, after=shown.next
-        )
+        if shown is None or shown.next is None or shown.key != self._key:
+            return
 
         def arrived(result: Any, error: BaseException | None) -> None:
-            # Another filter, or a newer first page, has replaced what this page would follow.
-            if error is None and self.is_attached and self.snapshot is shown:
+            if error is not None:
+                self.load_failed(error)
+            elif self.is_attached and self.snapshot is not None and self.snapshot.next == shown.next:
                 self._add_page(result)
 
-        self.workbench.background.submit(lambda: load_runs(session, self._store, query), arrived)
+        self.workbench.background.submit(lambda: load_runs(session, shown.key, PAGE, shown.next), arrived)
 
     def _add_page(self, page: RunsSnapshot) -> None:
-        assert self.snapshot is not None
-        self._wanted += PAGE
-        lines = (*self.snapshot.lines, *page.lines)
-        self.snapshot = RunsSnapshot(lines, page.next, self.snapshot.count)
-        self.query_one("#runs", Grid).add_rows(
-            (_row(line) for line in page.lines), more=page.next is not None
-        )
+        shown = self.snapshot
+        if shown is None or shown.key != page.key:
+            return
+        known = {line.id for line in shown.lines}
+        lines = tuple(line for line in page.lines if line.id not in known)
+        self.snapshot = replace(shown, lines=(*shown.lines, *lines), next=page.next)
+        grid = self.query_one("#runs", Grid)
+        grid.add_rows((_row(line) for line in lines), more=page.next is not None)
+        self._draw_title()
 
     # What can be done.
 
@@ -161,9 +178,11 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         return None if line is None else Subject("run", {"run_id": key}, Clean(f"run {line.name}"))
 
     def refusal(self, action: str) -> str | None:
-        if action == "compare" and len(self._marks()) != 2:
-            return "mark two runs with space first"
+        if action == "compare" and len(self._pair()) != 2:
+            return "mark two runs with space, or one and go to another"
         if action == "operation('runs stop')":
+            if self._store is not None:
+                return "these are not runs of the active stack's store"
             subject = self.subject()
             line = self._line(subject.arguments["run_id"]) if subject else None
             if line is not None and line.status not in ("queued", "running"):
@@ -176,27 +195,38 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         self.reload_now()
 
     def action_compare(self) -> None:
-        marks = self._marks()
-        order = [row.key for row in self.query_one("#runs", Grid).rows if row.key in marks]
-        self.workbench.open_place("compare", run_ids=tuple(reversed(order)))
+        self.workbench.open_place("compare", run_ids=self._pair(), store=self._store)
+
+    def action_go(self, place: str) -> None:
+        """`n` begins with the pipeline under the cursor."""
+        line = self._line(self.query_one("#runs", Grid).cursor_key or "")
+        if place == "newrun" and line is not None and line.target:
+            self.workbench.open_place("newrun", target=line.target)
+        else:
+            super().action_go(place)
 
     def action_next_status(self) -> None:
         self._status = (self._status + 1) % len(_FILTERS)
-        self._wanted = PAGE
         self.reload_now()
 
     @on(Grid.Opened)
     def _open(self, event: Grid.Opened) -> None:
-        self.workbench.open_place("run", event.key)
+        self.workbench.open_place("run", run_id=event.key, store=self._store)
 
     @on(Grid.FilterChanged)
     def _filter(self, event: Grid.FilterChanged) -> None:
         self._search = event.text.strip()
-        self._wanted = PAGE
         self.reload_now()
 
-    def _marks(self) -> set[str]:
-        return self.query_one("#runs", Grid).marks if self.is_mounted else set()
+    def _pair(self) -> tuple[str, ...]:
+        """The two runs to compare, the older one first: those marked, or the marked one and the cursor's."""
+        if not self.is_mounted or self.snapshot is None:
+            return ()
+        grid = self.query_one("#runs", Grid)
+        chosen = set(grid.marks)
+        if len(chosen) == 1 and grid.cursor_key is not None:
+            chosen.add(grid.cursor_key)
+        return tuple(row.key for row in reversed(grid.rows) if row.key in chosen) if chosen else ()
 
     def _line(self, run_id: str) -> RunLine | None:
         lines = self.snapshot.lines if self.snapshot else ()
@@ -225,12 +255,38 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         return Clean("No runs yet. n starts the first one.")
 
 
-def load_runs(session: Session, store_name: str | None, query: RunQuery) -> RunsSnapshot:
+def load_runs(session: Session, key: Key, limit: int, after: str | None = None) -> RunsSnapshot:
     """A page of runs. Blocks: reads the store."""
-    store = session.store(store_name)
+    store = session.store(key.store)
+    query = key.query(limit, after)
     page = store.runs(query)
-    count = store.count_runs(query, _MOST_COUNTED) if page.next is not None else len(page.runs)
-    return RunsSnapshot(tuple(_line_of(run) for run in page.runs), page.next, count)
+    first = after is None
+    count = store.count_runs(query, _MOST_COUNTED) if first and page.next is not None else len(page.runs)
+    return RunsSnapshot(key, tuple(_line_of(run) for run in page.runs), page.next, count)
+
+
+def with_older(session: Session, fresh: RunsSnapshot, shown: RunsSnapshot) -> RunsSnapshot:
+    """The newest page with the older runs that are on screen behind it, so that a long list stays where it is.
+
+    Of the older ones those that had not ended are read again; ended ones do not change. Blocks: reads the store.
+    """
+    newest = {line.id for line in fresh.lines}
+    last = next((n for n in reversed(range(len(shown.lines))) if shown.lines[n].id in newest), None)
+    if fresh.next is None or last is None:
+        return fresh
+    store = session.store(shown.key.store)
+    older = []
+    for line in shown.lines[last + 1 :]:
+        if line.status not in ("queued", "running"):
+            older.append(line)
+            continue
+        try:
+            run = store.run(line.id)
+        except NotFound:
+            continue
+        if not shown.key.status or run.status in shown.key.status:
+            older.append(_line_of(run))
+    return replace(fresh, lines=(*fresh.lines, *older), next=shown.next if older else fresh.next)
 
 
 def params_text(params: dict[str, Any]) -> Clean:
@@ -240,7 +296,7 @@ def params_text(params: dict[str, Any]) -> Clean:
 
 def _line_of(run: Run) -> RunLine:
     return RunLine(
-        run.id, clean(run.name), clean(run.pipeline), clean(run.stack), params_text(run.params),
+        run.id, run.target, clean(run.name), clean(run.pipeline), clean(run.stack), params_text(run.params),
         str(run.status), run.created_at, run.started_at, run.duration_s,
     )  # fmt: skip
 

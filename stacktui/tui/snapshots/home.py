@@ -11,9 +11,11 @@ from stacktui.model.category import Category
 from stacktui.model.text import Clean, clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from stacktui.categories.base import ProbeResult
+    from stacktui.model.component import ComponentId
     from stacktui.model.diagnostic import Diagnostic
     from stacktui.model.run import Run
     from stacktui.operations.session import Session
@@ -97,6 +99,16 @@ def load_home(session: Session, findings: tuple[Diagnostic, ...] | None) -> Home
         clean(active.name) if active.name else None, why, tuple(slots), running, last, problem,
         findings, snapshot.root,
     )  # fmt: skip
+
+
+def probe_stack(session: Session) -> Iterator[tuple[ComponentId, ProbeResult]]:
+    """Ask every component of the active stack anew; each answer as it comes."""
+    from stacktui.operations.probing import probe_components
+    from stacktui.operations.session import component_values
+
+    snapshot = session.snapshot()
+    components = list(component_values(snapshot, session.resolved(None, snapshot)))
+    yield from probe_components(session, components, fresh=True)
 
 
 def _slot(category: Category, name: str, flavor: str | None, probe: ProbeResult | None) -> Slot:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from math import isfinite
 
 from stacktui.model.text import Clean
 from stacktui.tui.marks import ascii_only
@@ -37,7 +38,7 @@ def curve(values: Sequence[float], width: int) -> Clean:
 
     Values that are no finite numbers are left out; fewer than two, or all alike, give nothing.
     """
-    shown = [value for value in values if value == value and abs(value) != float("inf")]
+    shown = [value for value in values if isfinite(value)]
     if len(shown) < 2 or width < 2:
         return Clean("")
     least, most = min(shown), max(shown)

@@ -68,6 +68,7 @@ _NEAR_END = 20
 _EMPTY_LINES = 4
 _GAP = 2
 _MARKER = 2
+_RIGHT = 1
 
 
 class Grid(ScrollView, can_focus=True):
@@ -150,16 +151,21 @@ class Grid(ScrollView, can_focus=True):
         header: bool = True,
         markable: bool = True,
         filter_here: bool = True,
+        marker_without_focus: bool = True,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """A grid. `empty` is what it says without rows: what to do, and which key does it."""
+        """A grid. `empty` is what it says without rows: what to do, and which key does it.
+
+        `marker_without_focus` is for a screen with one list; among several only the focused one marks its row.
+        """
         super().__init__(id=id, classes=classes)
         self.columns = columns
         self._empty = empty
         self.show_header = header
         self.markable = markable
         self.filter_here = filter_here
+        self._marker_without_focus = marker_without_focus
         self.more = False
         """Whether there are rows after the last one that `NeedMore` would bring."""
         self.marks: set[str] = set()
@@ -370,7 +376,8 @@ class Grid(ScrollView, can_focus=True):
         if marked:
             base += self.get_component_rich_style("grid--marked", partial=True)
         marker_style = base + self.get_component_rich_style("grid--marker", partial=True)
-        marker = (glyph("▌") if index == self._cursor else " ") + ("*" if marked else " ")
+        pointed = index == self._cursor and (self.has_focus or self._marker_without_focus)
+        marker = (glyph("▌") if pointed else " ") + ("*" if marked else " ")
         segments = [Segment(marker, marker_style)]
         if row.heading:
             text = _fit(row.cells[0].text, max(1, width - _MARKER), "left")
@@ -402,7 +409,7 @@ class Grid(ScrollView, can_focus=True):
         """Which columns fit, and how wide they are."""
         self._laid_out = self.scrollable_content_region.width
         self._strips.clear()
-        room = self._laid_out - _MARKER
+        room = self._laid_out - _MARKER - _RIGHT
         kept = list(enumerate(self.columns))
         while len(kept) > 1 and sum(c.width for _, c in kept) + _GAP * (len(kept) - 1) > room:
             droppable = [item for item in kept if item[1].drop]
@@ -437,6 +444,8 @@ class Grid(ScrollView, can_focus=True):
         place = min(self._cursor, max(0, len(self._rows) - 1))
         if key is not None and not (place < len(self._rows) and self._rows[place].key == key):
             place = next((i for i, row in enumerate(self._rows) if row.key == key), place)
+        if key is None and len(self._rows) > 1 and self._rows[0].heading:
+            place = 1
         self._cursor = place
         self._strips.clear()
         height = len(self._rows) + self._top

@@ -22,7 +22,7 @@ def lanes(order: Sequence[str], before: Mapping[str, Sequence[str]]) -> list[Cle
         before: for each step, the steps that must end first.
     """
     edges = _reduced(order, before)
-    waiting = {name: 0 for name in order}
+    waiting = dict.fromkeys(order, 0)
     for name in order:
         for parent in edges[name]:
             waiting[parent] += 1

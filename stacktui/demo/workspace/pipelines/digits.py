@@ -32,10 +32,10 @@ STROKES = ["strokes:ink", "strokes:width", "strokes:height", "strokes:symmetry"]
 @step
 def load(limit: int = 1797) -> Annotated[pd.DataFrame, "digits"]:
     """The images as rows: an id, the time at which each was scanned, 64 pixels and the digit."""
-    bundle = load_digits()
+    bundle: Any = load_digits()
     pixels = pd.DataFrame(bundle.data[:limit], columns=[f"pixel_{n:02d}" for n in range(64)])
     scans = pd.date_range("2026-01-05", periods=len(pixels), freq="5min", tz="UTC")
-    digits = pixels.assign(
+    digits: pd.DataFrame = pixels.assign(
         image_id=np.arange(len(pixels)), event_timestamp=scans, digit=bundle.target[:limit]
     )
     print(f"{len(digits)} images of {digits.digit.nunique()} digits")
@@ -46,13 +46,11 @@ def load(limit: int = 1797) -> Annotated[pd.DataFrame, "digits"]:
 def add_features(digits: pd.DataFrame) -> Annotated[pd.DataFrame, "digits"]:
     """Join what the feature store knew about each image when it was scanned."""
     entities = digits[["image_id", "event_timestamp"]]
-    known = context().feature_store.historical(entities, STROKES)
+    known: pd.DataFrame = context().feature_store.historical(entities, STROKES)
     columns = [name for name in known.columns if name not in ("image_id", "event_timestamp")]
     missing = int(known[columns].isna().any(axis=1).sum())
     print(f"{len(columns)} features joined; {missing} images without")
-    return pd.concat(
-        [digits.reset_index(drop=True), known[columns].fillna(0.0).reset_index(drop=True)], axis=1
-    )
+    return digits.reset_index(drop=True).join(known[columns].fillna(0.0).reset_index(drop=True))
 
 
 @step
@@ -183,7 +181,7 @@ def tell(
     signature = hmac.new(key.encode(), json.dumps(card, sort_keys=True).encode(), hashlib.sha256).hexdigest()
     context().alerter.post(
         f"digits: {card['model']} reaches {card['accuracy']:.2%}, version {card['version']} is served",
-        "success",
+        Level.SUCCESS,
     )
     return {**card, "signature": signature}
 

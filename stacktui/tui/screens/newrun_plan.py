@@ -1,0 +1,274 @@
+"""The plan under the form of a new run: for every step where it will run, whether it is cached and why; what stands
+in the way. It is made in the background, and again when a value or a file changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from stacktui.model.text import Clean, clean
+from stacktui.tui.doing import one_line
+from stacktui.tui.live import LiveView, Topic
+from stacktui.tui.marks import Tone, glyph, symbol_of, tone_of
+from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
+from stacktui.tui.widgets.lanes import lanes
+from stacktui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from stacktui.operations.plan import PlanDocument
+    from stacktui.operations.session import Session
+
+_MOST_SAID = 4
+_LONG_ID = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+
+class Asked(NamedTuple):
+    """What the plan is for."""
+
+    target: str = ""
+    values: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
+    stack: str | None = None
+    """The stack if it was chosen here; None for the active one."""
+    broken: Clean = Clean("")
+    """Why the pipeline's file cannot be read, if that is what is chosen."""
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """The values as the operations take them."""
+        return tuple(f"{name}={value}" for name, value in self.values)
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """One step."""
+
+    name: Clean
+    lane: Clean
+    cached: bool | None
+    where: Clean
+    reason: Clean
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line about what stands in the way."""
+
+    severity: str
+    text: Clean
+
+
+@dataclass(frozen=True)
+class PlanSnapshot:
+    """A plan, or why there is none."""
+
+    asked: Asked
+    stack: Clean = Clean("")
+    why: Clean = Clean("")
+    """Why that stack."""
+    protected: bool = False
+    steps: tuple[PlanLine, ...] = ()
+    said: tuple[Said, ...] = ()
+    problem: Clean = Clean("")
+    """The error of the typed values or of the pipeline; empty if it can be drawn."""
+
+
+class PlanPanel(Panel, LiveView[PlanSnapshot]):
+    """The stack in force, findings, and the steps with what will happen to each."""
+
+    topics: ClassVar[frozenset[Topic]] = frozenset({Topic.FILES, Topic.ACTIVE})
+
+    class Shown(Message):
+        """A plan, or why there is none, is on screen."""
+
+        def __init__(self, plan: PlanSnapshot) -> None:
+            super().__init__()
+            self.plan = plan
+
+    def __init__(self) -> None:
+        super().__init__(
+            Static(id="plan-stack"),
+            Static(id="plan-said"),
+            Grid(
+                Column("lane", "", 3),
+                Column("name", "step", 14),
+                Column("cached", "will", 9),
+                Column("where", "where", 12, drop=2),
+                Column("reason", "why", 16, grow=True, drop=1),
+                markable=False, id="plan", empty=Clean(""),
+            ),
+            title="plan", id="newrun-plan",
+        )  # fmt: skip
+        self.asked = Asked()
+
+    def ask(self, asked: Asked) -> None:
+        """Plan that; an answer to an earlier question is dropped."""
+        self.asked = asked
+        self.thinking()
+        self.reload_now()
+
+    def thinking(self) -> None:
+        """Say that what is shown is not the plan for what is typed."""
+        self.set_note("planning…" if glyph("…") == "…" else "planning ...")
+
+    # In a thread.
+
+    def load(self, session: Session) -> PlanSnapshot:
+        asked = self.asked
+        try:
+            stack, why, protected = _stack_of(session, asked.stack)
+        except Exception as error:
+            return PlanSnapshot(asked, problem=one_line(error))
+        plan = PlanSnapshot(asked, clean(stack), clean(why), protected)
+        if asked.broken:
+            return _with(plan, problem=asked.broken)
+        if not asked.target:
+            return plan
+        if asked.missing:
+            names = ", ".join(asked.missing)
+            return _with(plan, said=(Said("hint", clean(f"fill in {names}: no default is given")),))
+        from stacktui.operations.errors import UserCodeError
+        from stacktui.operations.session import run_operation
+        from stacktui.operations.table import operations_of
+
+        try:
+            found: PlanDocument = run_operation(
+                session, operations_of("plan")["plan"], target=asked.target, param=asked.params, stack=asked.stack
+            )  # fmt: skip
+        except UserCodeError as error:
+            frames = tuple(Said("frame", clean(line)) for line in error.frames.rstrip().splitlines())
+            return _with(plan, problem=_plainly(one_line(error)), said=frames)
+        except Exception as error:
+            return _with(plan, problem=one_line(error))
+        return _with(plan, steps=_lines(found), said=_findings(found))
+
+    # On the loop.
+
+    def load_failed(self, error: BaseException) -> None:
+        self.show(PlanSnapshot(self.asked, problem=one_line(error)))
+
+    def show(self, snapshot: PlanSnapshot) -> None:
+        self.query_one("#plan-stack", Static).update(_stack_line(snapshot))
+        said = self.query_one("#plan-said", Static)
+        lines = _said_lines(snapshot)
+        said.display = bool(lines)
+        said.update(Content("\n").join(lines))
+        grid = self.query_one("#plan", Grid)
+        lane = min(12, max((len(step.lane) for step in snapshot.steps), default=1))
+        name = min(28, max((len(step.name) for step in snapshot.steps), default=14))
+        where = min(16, max((len(step.where) for step in snapshot.steps), default=8))
+        widths = {"lane": lane, "name": name, "where": max(5, where)}
+        columns = tuple(
+            column._replace(width=widths.get(column.key, column.width)) for column in grid.columns
+        )
+        if columns != grid.columns:
+            grid.set_columns(*columns)
+        grid.display = bool(snapshot.steps)
+        grid.set_rows(_row(step) for step in snapshot.steps)
+        cached = sum(step.cached is True for step in snapshot.steps)
+        self.set_title("plan" if not cached else f"plan: {cached} cached of", len(snapshot.steps) or None)
+        self.post_message(self.Shown(snapshot))
+
+    def answered(self) -> None:
+        """What is shown is the plan for what is typed."""
+        self.set_note("")
+
+    def _arrived(self, epoch: int, result: object, error: BaseException | None) -> None:
+        super()._arrived(epoch, result, error)
+        if epoch == self._epoch and self.is_attached:
+            self.answered()
+
+
+def _with(plan: PlanSnapshot, **changes: object) -> PlanSnapshot:
+    from dataclasses import replace
+
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+def _stack_of(session: Session, chosen: str | None) -> tuple[str, str, bool]:
+    snapshot = session.snapshot()
+    name, why = (chosen, "chosen here") if chosen else session.active(snapshot)
+    resolved = session.resolved(name, snapshot)
+    return resolved.name, why, resolved.protected
+
+
+def _lines(plan: PlanDocument) -> tuple[PlanLine, ...]:
+    drawn = lanes([step.name for step in plan.steps], {step.name: step.after for step in plan.steps})
+    return tuple(
+        PlanLine(
+            clean(step.name), lane, step.cached, clean(step.where.partition("/")[2] or step.where),
+            clean(short_ids(step.reason.removesuffix(f" in step `{step.name}`"))),
+        )
+        for step, lane in zip(plan.steps, drawn, strict=True)
+    )  # fmt: skip
+
+
+def _findings(plan: PlanDocument) -> tuple[Said, ...]:
+    shown = [each for each in plan.diagnostics if each.severity in ("error", "warning")]
+    shown.sort(key=lambda each: each.severity != "error")
+    return tuple(Said(str(each.severity), clean(f"{each.code} {each.message}")) for each in shown)
+
+
+def short_ids(text: str) -> str:
+    """A text with the ids of runs cut to what tells them apart."""
+    return _LONG_ID.sub(r"\1", text)
+
+
+def _plainly(text: Clean) -> Clean:
+    """The advice of the command line's error, as it is followed here."""
+    return Clean(re.sub(r": give it as -p \w+=…$", "; fill it in", text))
+
+
+def _stack_line(plan: PlanSnapshot) -> Content:
+    if not plan.stack:
+        return Content("")
+    pieces = [("stack ", "$quiet"), (plan.stack, "bold $tone-accent")]
+    if plan.protected:
+        pieces.append((" protected", "$tone-warn"))
+    if plan.why:
+        pieces.append((f" {glyph('·')} {plan.why}", "$quiet"))
+    return Content.assemble(*pieces)
+
+
+def _said_lines(plan: PlanSnapshot) -> list[Content]:
+    lines = []
+    if plan.problem:
+        lines.append(Content.assemble((f"{glyph('✗')} ", "$tone-error"), (plan.problem, "$tone-error")))
+    shown = plan.said if plan.problem else plan.said[:_MOST_SAID]
+    for said in shown:
+        if said.severity == "frame":
+            lines.append(Content.styled(said.text, "$quiet"))
+        else:
+            tone = tone_of(said.severity)
+            style = f"$tone-{tone}" if tone in (Tone.ERROR, Tone.WARN) else "$quiet"
+            lines.append(Content.assemble((f"{symbol_of(said.severity)} ", style), said.text))
+    if len(plan.said) > len(shown):
+        lines.append(Content.styled(f"and {len(plan.said) - len(shown)} more: p lists all", "$quiet"))
+    return lines
+
+
+_WILL: Mapping[bool | None, tuple[str, str, Tone]] = {
+    True: ("✓", "cached", Tone.OK),
+    False: ("●", "runs", Tone.RUNNING),
+    None: ("?", "depends", Tone.WARN),
+}
+
+
+def _row(step: PlanLine) -> Row:
+    symbol, word, tone = _WILL[step.cached]
+    return Row(
+        step.name,
+        (
+            Cell(step.lane, Tone.MUTED),
+            Cell(step.name),
+            Cell(Clean(f"{glyph(symbol)} {word}"), tone),
+            Cell(step.where, Tone.MUTED),
+            Cell(step.reason, Tone.MUTED),
+        ),
+    )

@@ -1,0 +1,535 @@
+"""All stacks, and the one under the cursor resolved: its ten categories, where each is said, and its findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from stacktui.model.base import NAME_RULE, is_name
+from stacktui.model.text import Clean, clean
+from stacktui.tui.keys import bind
+from stacktui.tui.live import LiveView, Topic
+from stacktui.tui.marks import Tone, glyph, state_text, symbol_of, tone_of
+from stacktui.tui.screens.base import Subject, WorkbenchScreen
+from stacktui.tui.screens.problems import finding_keys, place_of
+from stacktui.tui.snapshots.stacks import (
+    SlotLine,
+    StackDetail,
+    StackLine,
+    StacksSnapshot,
+    load_detail,
+    load_stacks,
+)
+from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
+from stacktui.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from stacktui.operations.session import Session
+
+_ON_STACK = frozenset(
+    {"build", "use_stack", "clone_stack", "delete_stack", "probe_stack", "edit_file", "diff_stacks", "copy_name"}
+)
+
+
+class StacksScreen(WorkbenchScreen[StacksSnapshot]):
+    """The list on one side, the chosen stack on the other."""
+
+    topics = frozenset({Topic.FILES, Topic.ACTIVE})
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("stacks.use", "A", "use_stack", "make active", writes=True, rank=2, help="Make it the active stack."),
+        bind("stacks.add", "a", "add_stack", "add", writes=True, rank=3, help="A new stack, in the builder."),
+        bind("stacks.build", "e", "build", "builder", writes=True, rank=4, help="Open it in the stack builder."),
+        bind("stacks.diff", "d", "diff_stacks", "compare", rank=5, help="How it differs from another stack."),
+        bind("stacks.probe", "b", "probe_stack", "probe", rank=6, help="Ask all its components whether they answer."),
+        bind("stacks.clone", "c", "clone_stack", "clone", writes=True, rank=7, help="Copy it under another name."),
+        bind("stacks.delete", "D", "delete_stack", "delete", writes=True, rank=8,
+             help="Delete it; who refers to it is named first."),
+        bind("stacks.editor", "E", "edit_file", "editor", rank=9, help="Open its file in $EDITOR."),
+        bind("stacks.copy", "y", "copy_name", "copy name", rank=70, help="Copy its name."),
+        bind("stacks.next", "tab", "focus_next", "next list", rank=71, help="To the next list."),
+        bind("stacks.previous", "shift+tab", "focus_previous", "list before", rank=150, help="To the list before."),
+    ]  # fmt: skip
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="stacks"):
+            with Panel(title="stacks", id="stacks-panel"):
+                yield Grid(
+                    Column("active", "", 1),
+                    Column("name", "stack", 12, grow=True),
+                    Column("extends", "extends", 11, drop=2),
+                    Column("count", "comp", 4, align="right", drop=3),
+                    Column("state", "state", 8),
+                    Column("lock", "", 9, drop=1),
+                    Column("description", "description", 20, grow=True, drop=4),
+                    markable=False, id="stacks-list",
+                    empty=Clean("No stacks yet. a adds one: which components your pipelines run on."),
+                )  # fmt: skip
+            yield StackPanel(id="stack-panel")
+
+    @property
+    def list(self) -> Grid:
+        """The stacks."""
+        return self.query_one("#stacks-list", Grid)
+
+    @property
+    def detail(self) -> StackPanel:
+        """The chosen stack."""
+        return self.query_one(StackPanel)
+
+    def load(self, session: Session) -> StacksSnapshot:
+        return load_stacks(session)
+
+    def show(self, snapshot: StacksSnapshot) -> None:
+        first = not self.list.rows
+        self.list.set_rows(_row(line) for line in snapshot.stacks)
+        if first and (active := next((line.name for line in snapshot.stacks if line.active), None)):
+            self.list.move_to(active)
+        panel = self.query_one("#stacks-panel", Panel)
+        panel.set_title("stacks", len(snapshot.stacks))
+        active_line = next((line for line in snapshot.stacks if line.active), None)
+        panel.set_note(f"{glyph('●')} active: {snapshot.reason}" if active_line else "")
+        self.detail.choose(self.list.cursor_key)
+        self.keys_changed()
+
+    @on(Grid.Moved, "#stacks-list")
+    def _moved(self, event: Grid.Moved) -> None:
+        self.detail.choose(event.key)
+
+    @on(Grid.Opened, "#stacks-list")
+    def _opened(self) -> None:
+        if self.workbench.feed.summary.readonly:
+            self.query_one("#stack-slots", Grid).focus()
+        else:
+            self.action_build()
+
+    @on(Grid.Opened, "#stack-slots")
+    def _slot_opened(self, event: Grid.Opened) -> None:
+        slot = self.detail.slot(event.key)
+        if slot is not None:
+            self.workbench.open_place(slot.category.value, slot.names[0] if slot.names else "")
+
+    @on(Grid.Opened, "#stack-findings")
+    def _finding_opened(self, event: Grid.Opened) -> None:
+        self.workbench.open_place("problems", event.key)
+
+    # What can be done.
+
+    def subject(self) -> Subject | None:
+        line = self._line()
+        if line is None:
+            return None
+        name = line.name
+        return Subject("stack", {"name": name}, Clean(f"stack {clean(name)}"), name if line.protected else "")
+
+    def refusal(self, action: str) -> str | None:
+        line = self._line()
+        if action in _ON_STACK and line is None:
+            return "no stack is chosen"
+        if action == "use_stack" and line is not None and line.active:
+            return "it is the active stack"
+        if action in ("build", "clone_stack") and line is not None and line.stale:
+            return "its file cannot be read as it is now; E opens it in your editor"
+        if action == "diff_stacks" and self.list.total < 2:
+            return "there is no other stack"
+        if action == "probe_stack" and self.detail.probing:
+            return "it is being probed"
+        return super().refusal(action)
+
+    def action_build(self) -> None:
+        line = self._line()
+        if line is None:
+            return
+        if line.stale:
+            self.notice("Its file cannot be read as it is now; E opens it in your editor.", error=True)
+            return
+        self.workbench.open_place("builder", line.name)
+
+    def action_use_stack(self) -> None:
+        line = self._line()
+        if line is not None:
+            self.do("stack use", name=line.name)
+
+    def action_add_stack(self) -> None:
+        from stacktui.tui.dialogs.simple import ChoiceDialog, PromptDialog
+
+        names = [line.name for line in self.snapshot.stacks] if self.snapshot else []
+
+        def named(name: str | None) -> None:
+            if not name:
+                return
+            if not names:
+                self.workbench.open_place("builder", name, new=True)
+                return
+            choices = [("", Clean("nothing"), Clean("all ten categories are its own"))]
+            choices += [(each, clean(each), Clean("takes from it what it does not say itself")) for each in names]
+            self.ask(
+                ChoiceDialog(Clean(f"{name} extends"), choices),
+                lambda parent: self._build_new(name, parent),
+            )
+
+        self.ask(
+            PromptDialog("new stack", "Its name, as it stands in stacks/NAME.yaml:", check=self._name_problem), named
+        )
+
+    def _build_new(self, name: str, parent: str | None) -> None:
+        if parent is not None:
+            self.workbench.open_place("builder", name, new=True, extends=parent or None)
+
+    def _name_problem(self, name: str) -> str | None:
+        if not name:
+            return "a name is needed"
+        if not is_name(name):
+            return f"a name has {NAME_RULE}"
+        taken = self.snapshot is not None and any(line.name == name for line in self.snapshot.stacks)
+        return f"there is a stack {name} already" if taken else None
+
+    def action_clone_stack(self) -> None:
+        from stacktui.tui.dialogs.saving import save
+        from stacktui.tui.dialogs.simple import PromptDialog
+
+        line = self._line()
+        if line is None:
+            return
+        source = line.name
+
+        def named(name: str | None) -> None:
+            if not name:
+                return
+
+            def saved(document: Any) -> None:
+                self.workbench.toast(clean(document.title))
+                self.list.move_to(name)
+
+            def build(session: Session) -> Any:
+                from stacktui.workspace.edits import clone_entry
+
+                snapshot = session.snapshot()
+                return clone_entry(session.workspace, snapshot.stacks[session.stack_name(source, snapshot)], name)
+
+            save(self.workbench, build, saved=saved, failed=self._failed)
+
+        self.ask(
+            PromptDialog(Clean(f"copy of {clean(source)}"), "The copy's name:", value=f"{source}-copy"[:63],
+                         check=self._name_problem),
+            named,
+        )  # fmt: skip
+
+    def action_delete_stack(self) -> None:
+        from stacktui.tui.dialogs.component_actions import users_text
+        from stacktui.tui.dialogs.simple import ConfirmDialog, NameDialog
+
+        line = self._line()
+        if line is None:
+            return
+        session, name, label = self.session, line.name, Clean(f"stack {clean(line.name)}")
+
+        def read() -> tuple[Any, tuple[str, ...]]:
+            return _doomed(session, name)
+
+        def found(result: Any, error: BaseException | None) -> None:
+            from stacktui.tui.doing import one_line
+
+            if error is not None:
+                self._failed(one_line(error))
+                return
+            change, users = result
+            if users:
+                self.ask(
+                    ConfirmDialog(Clean(f"delete {label}"), users_text(label, users), "delete it anyway"),
+                    lambda yes: protected(change) if yes else None,
+                )
+            else:
+                protected(change)
+
+        def protected(change: Any) -> None:
+            if line.protected:
+                self.ask(NameDialog(name, label), lambda text: accept(change) if text else None)
+            else:
+                accept(change)
+
+        def accept(change: Any) -> None:
+            from stacktui.tui.dialogs.saving import save
+
+            save(self.workbench, lambda _: change, failed=self._failed,
+                 saved=lambda document: self.workbench.toast(clean(document.title)))  # fmt: skip
+
+        self.workbench.background.submit(read, found)
+
+    def _failed(self, text: Clean) -> None:
+        self.workbench.say(text, error=True)
+
+    def action_probe_stack(self) -> None:
+        self.detail.probe()
+
+    def action_edit_file(self) -> None:
+        from stacktui.tui.editor import open_in_editor
+
+        line = self._line()
+        if line is None:
+            return
+        finding = self.detail.finding() if self.detail.finding_focused else None
+        if finding is not None and finding.file is not None:
+            open_in_editor(self.workbench, finding.file, finding.line, finding.column)
+        else:
+            open_in_editor(self.workbench, line.file, 1)
+
+    def action_copy_name(self) -> None:
+        line = self._line()
+        if line is not None:
+            self.app.copy_to_clipboard(line.name)
+            self.notice(clean(f"Copied: {line.name}"))
+
+    def action_diff_stacks(self) -> None:
+        from stacktui.tui.dialogs.simple import ChoiceDialog
+
+        line = self._line()
+        if line is None or self.snapshot is None:
+            return
+        name = line.name
+        others = [
+            (each.name, clean(each.name), each.description) for each in self.snapshot.stacks if each.name != name
+        ]
+
+        def chosen(other: str | None) -> None:
+            if other is not None:
+                self.do("stack diff", self._show_difference, a=name, b=other)
+
+        self.ask(ChoiceDialog(Clean(f"compare {clean(name)} with"), others), chosen)
+
+    def _show_difference(self, found: Any) -> None:
+        from stacktui.tui.dialogs.simple import TextDialog
+
+        self.ask(TextDialog(clean(f"{found.a} and {found.b}, after inheritance"), difference_text(found)), _nothing)
+
+    def _line(self) -> StackLine | None:
+        if not self.is_mounted or self.snapshot is None:
+            return None
+        key = self.list.cursor_key
+        return next((line for line in self.snapshot.stacks if line.name == key), None)
+
+
+class StackPanel(Panel, LiveView[StackDetail | None]):
+    """One stack, resolved."""
+
+    topics = frozenset({Topic.FILES, Topic.PROBES})
+
+    def __init__(self, id: str) -> None:
+        super().__init__(title="stack", id=id)
+        self.name_shown: str | None = None
+        self.probing = False
+        """Whether its components are being asked."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="stack-about")
+        yield Grid(
+            Column("key", "", 1),
+            Column("category", "", 18),
+            Column("names", "", 14, grow=True),
+            Column("origin", "", 14, drop=1),
+            Column("flavors", "", 12, drop=2),
+            Column("state", "", 9, drop=3),
+            header=False, markable=False, id="stack-slots", empty=Clean(""),
+        )  # fmt: skip
+        yield Grid(
+            Column("state", "", 1), Column("message", "", 30, grow=True), Column("place", "", 5, drop=1, align="right"),
+            header=False, markable=False, id="stack-findings", empty=Clean(""),
+        )  # fmt: skip
+
+    def choose(self, name: str | None) -> None:
+        """Show another stack."""
+        if name != self.name_shown:
+            self.name_shown = name
+            self.reload_now()
+
+    def load(self, session: Session) -> StackDetail | None:
+        return load_detail(session, self.name_shown) if self.name_shown is not None else None
+
+    def show(self, snapshot: StackDetail | None) -> None:
+        slots, findings = self.query_one("#stack-slots", Grid), self.query_one("#stack-findings", Grid)
+        about = self.query_one("#stack-about", Static)
+        if snapshot is None:
+            self.set_title("stack")
+            slots.empty = Clean("")
+            slots.set_rows(())
+            findings.set_rows(())
+            about.update(Content(""))
+            return
+        self.set_title(Clean(f"stack {clean(snapshot.name)}"))
+        about.display = bool(snapshot.about)
+        about.update(Content(snapshot.about))
+        slots.empty = snapshot.problem
+        slots.set_rows(slot_row(slot) for slot in snapshot.slots)
+        findings.empty = Clean(f"{glyph('✓')} Every rule passes.")
+        findings.set_rows(
+            Row(
+                key,
+                (
+                    Cell(symbol_of(finding.severity), tone_of(finding.severity)),
+                    Cell(clean(finding.message)),
+                    Cell(place_of(finding), Tone.MUTED),
+                ),
+            )
+            for key, finding in finding_keys(snapshot.findings)
+        )
+        self._say_count()
+
+    def _say_count(self) -> None:
+        found = self.snapshot.findings if self.snapshot else ()
+        self.set_note("asking every component…" if self.probing else f"{len(found)} findings" if found else "")
+
+    def slot(self, key: str) -> SlotLine | None:
+        """The line of a category."""
+        return next((slot for slot in (self.snapshot.slots if self.snapshot else ()) if slot.category == key), None)
+
+    @property
+    def finding_focused(self) -> bool:
+        """Whether the cursor is among the findings."""
+        return self.query_one("#stack-findings", Grid).has_focus
+
+    def finding(self) -> Any:
+        """The finding under the cursor."""
+        key = self.query_one("#stack-findings", Grid).cursor_key
+        found = self.snapshot.findings if self.snapshot else ()
+        return next((finding for each, finding in finding_keys(found) if each == key), None)
+
+    def probe(self) -> None:
+        """Ask all components of the stack; each answer is shown as it arrives."""
+        name, session, feed = self.name_shown, self.session, self.workbench.feed
+        if name is None or self.probing:
+            return
+        self.probing = True
+        self._say_count()
+        failed: list[str] = []
+
+        def ask() -> int:
+            from stacktui.operations.probing import probe_components
+            from stacktui.operations.session import component_values
+
+            snapshot = session.snapshot()
+            components = list(component_values(snapshot, session.resolved(name, snapshot)))
+            for id_, result in probe_components(session, components, fresh=True):
+                if not result.ok:
+                    failed.append(f"{id_}: {result.message}")
+                feed.publish_from_thread(Topic.PROBES)
+            return len(components)
+
+        def answered(count: Any, error: BaseException | None) -> None:
+            from stacktui.tui.doing import one_line
+
+            self.probing = False
+            if not self.is_attached:
+                return
+            self._say_count()
+            screen = self.screen
+            if not isinstance(screen, StacksScreen):
+                return
+            if error is not None:
+                screen.notice(one_line(error), error=True)
+            elif failed:
+                screen.notice(clean(f"{len(failed)} of {count} do not answer: {failed[0]}"), error=True)
+            else:
+                screen.notice(clean(f"All {count} components of {name} answer."))
+            screen.keys_changed()
+
+        self.workbench.background.submit(ask, answered)
+
+
+def _row(line: StackLine) -> Row:
+    if line.stale:
+        state, tone = Clean(f"{glyph('✗')} broken"), Tone.ERROR
+    elif line.errors:
+        warned = f" ! {line.warnings}" if line.warnings else ""
+        state, tone = Clean(f"{glyph('✗')} {line.errors}{warned}"), Tone.ERROR
+    elif line.warnings:
+        state, tone = Clean(f"! {line.warnings}"), Tone.WARN
+    else:
+        state, tone = Clean(f"{glyph('✓')} ok"), Tone.OK
+    return Row(
+        line.name,
+        (
+            Cell(Clean(glyph("●") if line.active else ""), Tone.ACCENT),
+            Cell(clean(line.name), Tone.STRONG if line.active else Tone.PLAIN),
+            Cell(line.extends, Tone.MUTED),
+            Cell(Clean(str(line.count) if line.count else ""), Tone.MUTED),
+            Cell(state, tone),
+            Cell(Clean("protected" if line.protected else ""), Tone.WARN),
+            Cell(line.description, Tone.MUTED),
+        ),
+    )
+
+
+def slot_row(slot: SlotLine) -> Row:
+    """A category of a stack as a row."""
+    facts = slot.category.facts
+    tone = {"missing": Tone.ERROR, "empty": Tone.MUTED}.get(slot.state, Tone.PLAIN)
+    state = Cell(Clean(""))
+    if slot.state in ("ok", "error"):
+        state = Cell(state_text(slot.state), tone_of(slot.state))
+    elif slot.state == "missing" and slot.names:
+        state = Cell(Clean(f"{glyph('✗')} missing"), Tone.ERROR)
+    origin = Clean(f"{glyph('←')} {slot.origin}") if slot.origin else Clean("")
+    return Row(
+        slot.category.value,
+        (
+            Cell(Clean(facts.key), Tone.ACCENT),
+            Cell(Clean(facts.title), Tone.MUTED),
+            Cell(slot.shown, tone),
+            Cell(origin, Tone.MUTED),
+            Cell(slot.flavors, Tone.MUTED),
+            state,
+        ),
+    )
+
+
+def difference_text(found: Any) -> Content:
+    """How two stacks differ, side by side."""
+    if found.equal:
+        return Content("They are the same after inheritance.")
+    rows = [(clean(each.what), _side(each.a), _side(each.b)) for each in found.differences]
+    heads = ("", clean(found.a), clean(found.b))
+    widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(3)]
+    pieces: list[tuple[str, str]] = []
+    for number, row in enumerate((heads, *rows)):
+        styles = ("", "bold", "bold") if number == 0 else ("$quiet", "$tone-error", "$tone-ok")
+        for text, width, style in zip(row, widths, styles, strict=True):
+            pieces.append((text.ljust(width + 3), style))
+        pieces.append(("\n", ""))
+    return Content.assemble(*pieces)
+
+
+def _side(value: Any) -> Clean:
+    if value is None:
+        return Clean("-")
+    if isinstance(value, bool):
+        return Clean("yes" if value else "no")
+    return clean(", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value)
+
+
+def _doomed(session: Session, name: str) -> tuple[Any, tuple[str, ...]]:
+    """The change that deletes a stack, also one whose file is broken, and who refers to it. Blocks."""
+    from stacktui.operations.references import stack_references
+    from stacktui.operations.stack_edit import stack_delete_change
+    from stacktui.workspace.changes import Change, FileEdit
+
+    snapshot = session.snapshot()
+    users = tuple(
+        f"stack {each.name}, {each}" if each.kind == "stack" else str(each) for each in stack_references(snapshot, name)
+    )
+    broken: Path | None = snapshot.broken_stacks.get(name)
+    if broken is not None:
+        return Change(f"delete stack/{name}", (FileEdit(broken, broken.read_bytes(), None),)), users
+    return stack_delete_change(session, name, force=True), users
+
+
+def _nothing(_: object) -> None:
+    """What follows a text that was read."""
+
+
