@@ -128,7 +128,7 @@ def _why_missing(root: Path, file: str) -> str:
 
 def _ask(request: str, file: str, workspace: WorkspaceFolders, timeout_s: float) -> dict[str, Any]:
     """What the child answers. It and all that it started in its session have ended when this returns."""
-    command, environment = python_command("stacktui.pipelines.describe_child", workspace.state, os.environ)
+    command, environment = python_command("stacktui.pipelines.describe_child", os.environ)
     deadline = time.monotonic() + timeout_s
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(

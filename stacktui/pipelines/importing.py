@@ -26,15 +26,15 @@ def importing_user_code() -> bool:
     return _inside_run
 
 
-def python_command(module: str, state: Path, environ: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def python_command(module: str, environ: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     """Arguments and environment of a child that runs a module of stacktui beside user code.
 
-    The current folder is not on its path, compiled code goes to the state folder (a snapshot stays as it is), and
+    The current folder is not on its path, no compiled code is written (a snapshot stays as it is), and
     hashes are the same in every run. In a checkout that is not installed the child finds stacktui all the same.
     """
     from stacktui.flavors.local.worker_process import importable
 
-    arguments = [sys.executable, "-P", "-X", f"pycache_prefix={state / 'pycache'}", "-m", module]
+    arguments = [sys.executable, "-P", "-B", "-m", module]
     return arguments, importable({**environ, "PYTHONHASHSEED": "0"})
 
 

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from stacktui.flavors.local.model_server import HOST, ServerFolder, ServeSpec
 from stacktui.flavors.local.private import append_file, write_whole
-from stacktui.flavors.local.process_mark import ProcessMark, mark_of
+from stacktui.categories.process_mark import ProcessMark, mark_of
 
 _HANDOVER = "handover.sock"
 _BACKLOG = 128

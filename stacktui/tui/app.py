@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -81,6 +82,18 @@ class WorkbenchApp(App[int]):
         asyncio.get_running_loop().set_exception_handler(self._callback_failed)
         self.feed.start()
         self.looks.apply_keymap()
+        # So that the first popup opens as quickly as the next.
+        self.set_timer(1.0, self._import_popups)
+
+    def _import_popups(self) -> None:
+        def work() -> None:
+            from stacktui.operations.table import all_operations
+            from stacktui.tui.widgets import chooser, commandline, filterline
+
+            all_operations()
+            del chooser, commandline, filterline
+
+        self.background.submit(work, lambda _, __: None)
 
     def on_unmount(self) -> None:
         self.feed.stop()
@@ -122,6 +135,11 @@ class WorkbenchApp(App[int]):
         except ImportError as error:
             self.say(clean(f"{place.title} cannot be opened: {error}"), error=True)
             return
+        again = partial(self.open_place, name, argument, **params)
+        if not all(
+            s.may_leave(again) for s in self.screen_stack if s is not root and isinstance(s, WorkbenchScreen)
+        ):
+            return
         # Home lies at the bottom for good; one other root screen may stand on it.
         while len(self.screen_stack) > 2 or (len(self.screen_stack) == 2 and name == "home"):
             self.pop_screen()
@@ -134,7 +152,7 @@ class WorkbenchApp(App[int]):
 
     def back(self) -> None:
         """One screen back; from a root screen to home."""
-        if len(self.screen_stack) > 1:
+        if len(self.screen_stack) > 1 and (self.place is None or self.place.may_leave(self.back)):
             self.pop_screen()
 
     def crumbs(self, screen: WorkbenchScreen[Any]) -> tuple[Clean, ...]:
@@ -204,6 +222,10 @@ class WorkbenchApp(App[int]):
     def toast(self, text: Clean, *, title: str = "", error: bool = False) -> None:
         """A short message in the corner."""
         self.notify(text, title=clean(title), severity="error" if error else "information", markup=False)
+
+    def action_help_quit(self) -> None:
+        """ctrl+c, by habit."""
+        self.say(Clean("q leaves; runs go on."))
 
     # Looks.
 

@@ -23,9 +23,9 @@ from sklearn.linear_model import LinearRegression
 from stacktui.categories.base import Surroundings
 from stacktui.categories.errors import ComponentError, Unauthorised
 from stacktui.categories.model_deployer import ServerState
+from stacktui.categories.process_mark import ProcessMark
 from stacktui.flavors.local.model_deployer import LocalModelDeployer, LocalModelDeployerConfig
 from stacktui.flavors.local.model_server import ServerFolder, ServerRecord
-from stacktui.flavors.local.process_mark import ProcessMark
 from stacktui.model.artifact import ArtifactRef
 from stacktui.testing.contracts.base import wait_for
 from stacktui.testing.contracts.model_deployer import ModelDeployerContract

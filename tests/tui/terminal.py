@@ -57,7 +57,7 @@ class Terminal:
                 environ.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, str(root)],
-            stdin=slave, stdout=slave, stderr=slave, preexec_fn=controlling, env=environ,
+            stdin=slave, stdout=slave, stderr=slave, preexec_fn=controlling, env=environ,  # noqa: PLW1509
         )  # fmt: skip
         os.close(slave)
         self._open = True
@@ -132,4 +132,6 @@ class Terminal:
 def _without_private(data: bytes) -> bytes:
     import re
 
-    return re.sub(rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", b"", data)
+    return re.sub(
+        rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", b"", data
+    )

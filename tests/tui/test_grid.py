@@ -10,7 +10,8 @@ from textual.app import App, ComposeResult
 from textual.strip import Strip
 
 from stacktui.model.text import Clean, clean
-from stacktui.tui.widgets.grid import Cell, Column, Grid, Row, Tone, _fit
+from stacktui.tui.widgets.grid import Cell, Column, Grid, Row, Tone
+from stacktui.tui.widgets.gridrows import fit
 
 COLUMNS = (
     Column("name", "name", 12, grow=True),
@@ -243,10 +244,10 @@ async def test_headings_span_the_width() -> None:
 @given(st.text(max_size=40), st.integers(min_value=1, max_value=30), st.sampled_from(["left", "right"]))
 @settings(max_examples=200, deadline=None)
 def test_a_cell_is_exactly_as_wide_as_its_column(text: str, width: int, align: str) -> None:
-    assert cell_len(_fit(clean(text), width, align)) == width
+    assert cell_len(fit(clean(text), width, align)) == width
 
 
 def test_wide_characters_are_measured_in_cells() -> None:
-    assert _fit("数据", 6, "left") == "数据  "
-    assert cell_len(_fit("数据数据数据", 6, "left")) == 6
-    assert _fit("数据数据数据", 6, "left").rstrip().endswith("…")
+    assert fit("数据", 6, "left") == "数据  "
+    assert cell_len(fit("数据数据数据", 6, "left")) == 6
+    assert fit("数据数据数据", 6, "left").rstrip().endswith("…")

@@ -22,8 +22,8 @@ from pydantic import ValidationError
 
 from stacktui.categories.errors import ComponentError, NotFound
 from stacktui.categories.model_deployer import ModelServer, ServerState
+from stacktui.categories.process_mark import ProcessMark
 from stacktui.flavors.local.private import locked, write_whole
-from stacktui.flavors.local.process_mark import ProcessMark
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.base import NAME_RULE, Noun, is_name
 

@@ -15,14 +15,13 @@ import os
 import re
 import socket
 import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from stacktui.categories.errors import ComponentError, NotFound
+from stacktui.categories.process_mark import boot_id, mark_of
 from stacktui.flavors.sqlite import rows
 from stacktui.flavors.sqlite.connection import Connections, make_private
 from stacktui.model.run import Holder
@@ -39,38 +38,6 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _held_descriptors: set[int] = set()
 
 
-@lru_cache(maxsize=1)
-def boot_id() -> str:
-    """What tells this boot of this host from every other one; empty where the system does not say."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    import subprocess
-
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"],
-            capture_output=True, text=True, timeout=5, check=True,
-        ).stdout.strip()  # fmt: skip
-    return ""
-
-
-def process_started(pid: int) -> str:
-    """When a process started, as the system tells it; empty if there is no such process."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, IndexError):
-            # The name, in parentheses, may hold spaces: count from its end.
-            return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
-    else:
-        import subprocess
-
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            return subprocess.run(
-                ["/bin/ps", "-o", "lstart=", "-p", str(pid)],
-                capture_output=True, text=True, timeout=5, check=False,
-            ).stdout.strip()  # fmt: skip
-    return ""
-
-
 def this_process() -> Holder:
     """The process that asks, so that a later signal can be sure to reach it and no other."""
     import getpass
@@ -79,12 +46,13 @@ def this_process() -> Holder:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
+    mark = mark_of(os.getpid())
     return Holder(
         user=user,
         host=socket.gethostname(),
         boot=boot_id(),
         pid=os.getpid(),
-        started=process_started(os.getpid()),
+        started=mark.started if mark else "",
     )
 
 

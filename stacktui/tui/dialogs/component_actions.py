@@ -52,7 +52,9 @@ def open_component_form(
         if error is not None:
             app.say(one_line(error), error=True)
             return
-        heading = f"new {title}" if name is None else f"copy of {title} {name}" if clone else f"{title} {name}"
+        heading = (
+            f"new {title}" if name is None else f"copy of {title} {name}" if clone else f"{title} {name}"
+        )
         app.ask(
             ComponentForm(clean(heading), opening, copy=clone and name is not None),
             lambda saved: then(saved) if saved is not None and then is not None else None,

@@ -135,7 +135,9 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         assert self._base is not None
         theirs = self.facts.entry
         if theirs is None:
-            self._banner("The file was deleted on disk. Saving is refused until it is back; a copy can be made with c.")
+            self._banner(
+                "The file was deleted on disk. Saving is refused until it is back; a copy can be made with c."
+            )
         elif theirs.raw == self._base.raw and not theirs.stale:
             self._banner("")
         elif theirs.stale:
@@ -193,7 +195,9 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
             return
         self._base = theirs
         draft, session = self.draft, self.session
-        flavor = draft.texts["flavor"] if verdict == "both" and draft.touched("flavor") else theirs.value.flavor
+        flavor = (
+            draft.texts["flavor"] if verdict == "both" and draft.touched("flavor") else theirs.value.flavor
+        )
 
         def loaded(model: Any, error: BaseException | None) -> None:
             if verdict == "theirs":
@@ -308,8 +312,8 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         elif self._built.component is None:
             status.update(Content.styled(f"{glyph('·')} * fields are required", "$quiet"))
         else:
-            text = "every rule passes" if self.draft.dirty or self.draft.adding else "as the file says"
-            status.update(Content.assemble((f"{glyph('✓')} ", "$tone-ok"), (text, "$quiet")))
+            verdict = "every rule passes" if self.draft.dirty or self.draft.adding else "as the file says"
+            status.update(Content.assemble((f"{glyph('✓')} ", "$tone-ok"), (verdict, "$quiet")))
 
     # Going about.
 
@@ -373,7 +377,11 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
             if copy and base is not None:
                 return component_copy_change(session, base, component)
             # Not by what is there now: a component of that name which has just appeared is a conflict.
-            return component_change(session, component, base) if base else new_component(session.workspace, component)
+            return (
+                component_change(session, component, base)
+                if base
+                else new_component(session.workspace, component)
+            )
 
         errors = [one for one in self._findings if one.severity is Severity.ERROR]
         note = "\n".join(f"{glyph('✗')} {clean(one.message)}" for one in errors[:3])
@@ -392,7 +400,9 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
 
     def _conflicted(self) -> None:
         """The file changed between the form's last look and the write: look again, then show both versions."""
-        self._say("Someone else saved this file; nothing was written. ctrl+o shows both versions.", error=True)
+        self._say(
+            "Someone else saved this file; nothing was written. ctrl+o shows both versions.", error=True
+        )
         session = self.session
 
         def arrived(facts: Any, error: BaseException | None) -> None:
@@ -409,7 +419,9 @@ def _about(spec: FieldSpec, locked: bool, secrets: tuple[str, ...]) -> Content:
     pieces: list[tuple[str, str] | str] = [(spec.label, "bold"), ("  ", ""), (spec.about(), "$quiet")]
     text = clean(spec.description)
     if locked:
-        text = Clean("It holds characters that cannot be typed here, and keeps them; E opens the file in your editor.")
+        text = Clean(
+            "It holds characters that cannot be typed here, and keeps them; E opens the file in your editor."
+        )
     if text:
         pieces += ["\n", text]
     if spec.secretable:

@@ -5,7 +5,7 @@ Nothing here draws. Used by the component form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,6 +53,7 @@ class Draft:
     initial: dict[str, str] = field(default_factory=dict)
     """The texts as they were made from `source`."""
     model: type[FlavorConfig] | None = None
+    _labels: FieldSpec = field(default_factory=lambda: _LABELS)
     _parked: dict[str, dict[str, str]] = field(default_factory=dict)
     """Config texts of flavors that were left again, so that coming back loses nothing."""
 
@@ -70,8 +71,6 @@ class Draft:
         self.texts.update(config)
         self.initial = dict(self.texts)
 
-    _labels: FieldSpec = FieldSpec("labels", Clean("labels"), Kind.PAIRS)
-
     def _config_fields(
         self, model: type[FlavorConfig] | None, flavor: str
     ) -> tuple[tuple[FieldSpec, ...], dict[str, str]]:
@@ -88,7 +87,9 @@ class Draft:
                 if model is not None
                 else "The flavor does not load here, so its fields are not known: the configuration as YAML."
             )
-            specs.append(FieldSpec(OTHER, Clean("other" if model else "config"), Kind.YAML, description=about))
+            specs.append(
+                FieldSpec(OTHER, Clean("other" if model else "config"), Kind.YAML, description=about)
+            )
             texts[OTHER] = yaml_text(held) if held else ""
         return tuple(specs), texts
 
@@ -132,7 +133,7 @@ class Draft:
     def touched(self, key: str) -> bool:
         return self.texts.get(key) != self.initial.get(key)
 
-    def build(self, taken: Mapping[str, object]) -> Built:
+    def build(self, taken: Collection[str]) -> Built:
         """The component that the texts describe, and what is wrong with single fields. `taken` are names in use."""
         problems: dict[str, str] = {}
         values: dict[str, Any] = {}
@@ -209,7 +210,7 @@ class Draft:
             if key not in keys:
                 key = OTHER if OTHER in keys else "flavor"
             message = fault.message
-            if fault.path and len(fault.path) == 1 and not key == OTHER:
+            if fault.path and len(fault.path) == 1 and key != OTHER:
                 # The label beside it says the field's name.
                 message = message.removeprefix(f"{fault.path[0]} ")
             problems.setdefault(key, message)

@@ -43,10 +43,13 @@ def read_facts(session: Session, category: Category, name: str | None) -> FormFa
     snapshot = session.snapshot()
     registry = session.registry()
     flavors = tuple(
-        Choice(source.id.name, clean(source.id.name), clean(source.summary)) for source in registry.of(category)
+        Choice(source.id.name, clean(source.id.name), clean(source.summary))
+        for source in registry.of(category)
     )
     taken = frozenset(
-        found.name for found in (*snapshot.components, *snapshot.broken_components) if found.category is category
+        found.name
+        for found in (*snapshot.components, *snapshot.broken_components)
+        if found.category is category
     )
     entry = snapshot.components.get(ComponentId(category, name)) if name is not None else None
     return FormFacts(flavors, taken, _secrets(session, category), entry)
@@ -77,12 +80,18 @@ def open_draft(session: Session, category: Category, name: str | None, clone: bo
     if name is not None:
         entry = facts.entry or session.component(category, name)
         if entry.stale:
-            raise OperationError(f"{category}/{name}: its file cannot be read as it is now; E opens it in your editor")
+            raise OperationError(
+                f"{category}/{name}: its file cannot be read as it is now; E opens it in your editor"
+            )
         source = entry.value
     adding = source is None or clone
     draft = Draft(category, source, adding, facts.flavors)
     flavor = source.flavor if source else _first_flavor(session, category, facts)
-    draft.start(_free_name(name, facts.taken) if clone and name else name or "", flavor, model_of(session, category, flavor))
+    draft.start(
+        _free_name(name, facts.taken) if clone and name else name or "",
+        flavor,
+        model_of(session, category, flavor),
+    )
     return Opening(facts, draft)
 
 

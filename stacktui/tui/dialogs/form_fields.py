@@ -197,12 +197,15 @@ def text_of(spec: FieldSpec, value: Any) -> tuple[FieldSpec, str]:
             return spec, value
         if spec.kind is Kind.CHOICE and text in {choice.text for choice in spec.choices}:
             return spec, text
-        if not isinstance(value, (dict, list, tuple, str)) or (spec.kind is Kind.SCALAR and _same(text, value)):
+        if not isinstance(value, (dict, list, tuple, str)) or (
+            spec.kind is Kind.SCALAR and _same(text, value)
+        ):
             return spec._replace(kind=Kind.SCALAR), text
         return spec._replace(kind=Kind.YAML), yaml_text(value)
-    if spec.kind is Kind.LINES and isinstance(value, (list, tuple)) and all(_plain_item(i) for i in value):
-        if not spec.item_is_text or all(isinstance(item, str) for item in value):
-            return spec, "\n".join(_scalar_text(item) for item in value)
+    if spec.kind is Kind.LINES and isinstance(value, (list, tuple)):
+        texts = not spec.item_is_text or all(isinstance(item, str) for item in value)
+        if texts and all(map(_plain_item, value)):
+            return spec, "\n".join(map(_scalar_text, value))
     if spec.kind is Kind.PAIRS and isinstance(value, Mapping) and all(map(_plain_pair, value.items())):
         return spec, "\n".join(f"{key}: {item}" for key, item in value.items())
     return spec._replace(kind=Kind.YAML), yaml_text(value)
@@ -245,7 +248,13 @@ def _plain_pair(pair: tuple[Any, Any]) -> bool:
     key, value = pair
     if not isinstance(key, str) or not isinstance(value, str):
         return False
-    return bool(key) and key == key.strip() and ":" not in key and value == value.strip() and "\n" not in value + key
+    return (
+        bool(key)
+        and key == key.strip()
+        and ":" not in key
+        and value == value.strip()
+        and "\n" not in value + key
+    )
 
 
 def _scalar_text(value: Any) -> str:

@@ -129,7 +129,9 @@ class LineField(QuietInput):
 
     def _mask(self) -> None:
         value = self.value
-        self.password = self._secretable and bool(value) and not references(value) and not value.startswith("{")
+        self.password = (
+            self._secretable and bool(value) and not references(value) and not value.startswith("{")
+        )
 
     @on(Input.Changed)
     def _masked(self) -> None:
@@ -146,7 +148,11 @@ class LinesField(TextArea):
 
     def __init__(self, text: str, placeholder: Clean = Clean(""), *, disabled: bool = False) -> None:
         super().__init__(
-            text, compact=True, highlight_cursor_line=False, disabled=disabled, placeholder=Content(placeholder)
+            text,
+            compact=True,
+            highlight_cursor_line=False,
+            disabled=disabled,
+            placeholder=Content(placeholder),
         )
         self.cursor_blink = False
         self._fit()
@@ -274,5 +280,7 @@ class FormButton(Widget, can_focus=True):
 
     def render(self) -> Content:
         if self.has_focus:
-            return Content.assemble((f" {glyph('▌')}{self.name} ", "bold reverse"), (f" {self._hint}", "$quiet"))
+            return Content.assemble(
+                (f" {glyph('▌')}{self.name} ", "bold reverse"), (f" {self._hint}", "$quiet")
+            )
         return Content.assemble((f"  {self.name} ", "bold"), (f" {self._hint}", "$quiet"))

@@ -58,7 +58,7 @@ class AlerterPane(Pane[Inbox]):
     """An alerter's inbox."""
 
     topics = frozenset({Topic.INBOX, Topic.RUNS, Topic.FILES, Topic.ACTIVE})
-    WORD = "inbox"
+    WORD = "messages"
     EMPTY = Clean("Nobody has said anything yet. P posts a test message.")
     STACK_ONLY = frozenset({"post_test"})
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,6 +76,7 @@ class AlerterPane(Pane[Inbox]):
                 Column("from", "from", 12, drop=3),
                 Column("age", "age", 5, align="right"),
                 markable=False,
+                marker_without_focus=False,
                 id="inbox",
                 empty=self.EMPTY,
             )

@@ -89,6 +89,7 @@ class ArtifactStorePane(Pane[Artifacts]):
                 Column("age", "age", 4, align="right"),
                 Column("tags", "tags", 10, drop=4),
                 markable=False,
+                marker_without_focus=False,
                 id="artifacts",
                 empty=self.EMPTY,
             )
@@ -138,10 +139,7 @@ class ArtifactStorePane(Pane[Artifacts]):
         grid = self.main_grid
         if data.files:
             grid.empty = Clean("No file lies under its root yet.")
-        fresh = grid.total == 0
         grid.set_rows(rows)
-        if fresh and rows and rows[0].heading:
-            grid.action_cursor(1)
         note = "" if not data.more else f"the newest {len(data.lines):,}"
         if data.files:
             note = "files: it is not in the active stack"
@@ -166,7 +164,12 @@ class ArtifactStorePane(Pane[Artifacts]):
         session = source.session
         found = show(session, key)
         facts = [
-            Fact(Clean("type"), clean(f"{found.type}  by {found.materializer}")),
+            Fact(Clean("type"), clean(found.type)),
+            Fact(
+                Clean("kept as"),
+                clean(found.materializer),
+                Tone.WARN if found.materializer == "pickle" else Tone.PLAIN,
+            ),
             Fact(Clean("size"), clean(f"{size_text(found.size)}  {found.digest[:19]}")),
             Fact(
                 Clean("made by"), clean(f"{found.pipeline}/{found.produced_by.step}  run {found.run_id[:13]}")

@@ -46,6 +46,9 @@ DEBOUNCE_SECONDS = 0.1
 
 NOTHING_CHOSEN = Clean("")
 
+# Lines: of a list's frame with its header, of the shortest list, of a detail worth seeing, of a pane that holds both.
+_FRAME, _LEAST_ROWS, _LEAST_HEIGHT, _DETAIL_HEIGHT, _SHARED_HEIGHT = 3, 2, 5, 9, 20
+
 
 class Source(NamedTuple):
     """What a pane reads from, in its thread."""
@@ -77,6 +80,8 @@ class Pane(Vertical, LiveView[Shown[P]]):
     """What it lists, for its title."""
     EMPTY: ClassVar[Clean] = Clean("")
     """What to do when there is nothing to list."""
+    DETAIL_ALWAYS: ClassVar[bool] = False
+    """Whether even a small screen shows the detail beside the list, which is then as short as it must be."""
     STACK_ONLY: ClassVar[frozenset[str]] = frozenset()
     """Actions that go through operations on the active stack's component."""
 
@@ -260,9 +265,30 @@ class Pane(Vertical, LiveView[Shown[P]]):
             for grid in self.query("#pane-main Grid").results(Grid):
                 grid.empty = self.EMPTY
             self.draw(snapshot.data)
+            self._fit()
             if self._detail_key is not None:
                 self._load_detail()
         self.host.keys_changed()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The list is as high as its rows where the detail has room below it; else they share, or take turns."""
+        main = self.main
+        if not isinstance(main, Grid) or not self.query("#pane-detail"):
+            return
+        height = self.size.height
+        wanted = max(main.total, _LEAST_ROWS) + _FRAME
+        together = self.DETAIL_ALWAYS or height >= _SHARED_HEIGHT or wanted + _DETAIL_HEIGHT <= height
+        self.set_class(not together, "-small")
+        share = height - _DETAIL_HEIGHT if height < _SHARED_HEIGHT else height * 11 // 20
+        lines = max(_LEAST_HEIGHT, min(wanted, share)) if together else None
+        panel = self.query_one("#pane-main", Panel)
+        if lines is None:
+            panel.styles.height = "1fr"
+        elif panel.styles.height is None or panel.styles.height.cells != lines:
+            panel.styles.height = lines
 
     @contextmanager
     def _source(self, session: Session, name: str) -> Iterator[Source]:

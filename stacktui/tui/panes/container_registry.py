@@ -78,6 +78,7 @@ class ContainerRegistryPane(Pane[Images]):
                 Column("platform", "platform", 12, drop=4),
                 Column("age", "age", 4, align="right"),
                 markable=False,
+                marker_without_focus=False,
                 id="images",
                 empty=self.EMPTY,
             )
@@ -111,10 +112,7 @@ class ContainerRegistryPane(Pane[Images]):
             rows.append(Row(f"{repository}\0", (Cell(title),), heading=True))
             rows += [_row(line) for line in tags]
         grid = self.main_grid
-        fresh = grid.total == 0
         grid.set_rows(rows)
-        if fresh and len(rows) > 1:
-            grid.action_cursor(1)
         self.entitle(sum(len(tags) for _, tags in data.repositories))
         if self._detail_key is None:
             self.look_at(self._key())
@@ -136,14 +134,19 @@ class ContainerRegistryPane(Pane[Images]):
             title = layer.title or layer.media_type.rpartition(".")[2]
             layers.append(
                 Fact(
-                    Clean(f"{number:>2}"),
-                    clean(f"{size_text(layer.size):>9}  {bar:<{_BAR}}  {layer.digest.partition(':')[2][:12]}  {title}"),
+                    Clean(""),
+                    clean(f"{number:>2}  {size_text(layer.size):>9}  {bar:<{_BAR}}  {layer.digest.partition(':')[2][:12]}  {title}"),
                 )
             )  # fmt: skip
         facts = [
-            Fact(Clean("digest"), clean(image.digest)),
+            Fact(Clean(""), clean(image.digest), Tone.MUTED),
             Fact(Clean("tags"), clean(", ".join(image.tags) or tag)),
-            Fact(Clean("size"), clean(f"{size_text(image.size)}  {count_text(len(image.layers))} layers")),
+            Fact(
+                Clean("size"),
+                clean(
+                    f"{size_text(image.size)}  {count_text(len(image.layers))} layer{'s' if len(image.layers) != 1 else ''}"
+                ),
+            ),
             Fact(Clean("platform"), clean(image.platform or "any")),
         ]
         if not image.runnable:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _AT_MOST = 200
 _POINTS = 600
+_TRIED = 20
 _ORDERS = ("newest", "greatest", "least")
 
 
@@ -58,6 +59,8 @@ class Experiments:
 
     lines: tuple[ExperimentLine, ...]
     metrics: tuple[str, ...]
+    longest: str
+    """The metric with the longest curve in the newest experiment that has any: the one to begin with."""
 
 
 class ExperimentTrackerPane(Pane[Experiments]):
@@ -65,6 +68,7 @@ class ExperimentTrackerPane(Pane[Experiments]):
 
     topics = frozenset({Topic.RUNS, Topic.FILES, Topic.ACTIVE})
     WORD = "experiments"
+    DETAIL_ALWAYS = True
     EMPTY = Clean(
         "Nothing is tracked yet: in a step, context().experiment_tracker.log_metric(…) draws a curve here."
     )
@@ -86,6 +90,7 @@ class ExperimentTrackerPane(Pane[Experiments]):
         yield self.main_panel(
             Grid(
                 *_columns(None),
+                marker_without_focus=False,
                 id="experiments",
                 empty=self.EMPTY,
             )
@@ -107,11 +112,24 @@ class ExperimentTrackerPane(Pane[Experiments]):
                 )
             )  # fmt: skip
         metrics = sorted(counts, key=lambda key: (-counts[key], key))
-        return Experiments(tuple(lines), tuple(metrics))
+        return Experiments(tuple(lines), tuple(metrics), self._longest(tracker, lines))
+
+    def _longest(self, tracker: ExperimentTracker, lines: list[ExperimentLine]) -> str:
+        if (
+            self.data is not None
+            and self.data.longest
+            and self.data.longest in dict(lines[0].metrics if lines else ())
+        ):
+            return self.data.longest
+        for line in lines:
+            if line.metrics:
+                names = [key for key, _ in line.metrics][:_TRIED]
+                return max(names, key=lambda key: len(tracker.curve(line.run_id, key, _POINTS)))
+        return ""
 
     def draw(self, data: Experiments) -> None:
         if self._metric not in data.metrics:
-            self._metric = data.metrics[0] if data.metrics else None
+            self._metric = data.longest or None
         lines = list(data.lines)
         if self._order != "newest" and self._metric is not None:
             lines.sort(key=self._rank)

@@ -83,6 +83,7 @@ class FeatureStorePane(Pane[Views]):
                 Column("newest", "newest row", 12),
                 Column("ttl", "ttl", 6, align="right", drop=1),
                 markable=False,
+                marker_without_focus=False,
                 id="views",
                 empty=self.EMPTY,
             )
@@ -123,11 +124,15 @@ class FeatureStorePane(Pane[Views]):
             Fact(Clean("time"), clean(f"{view.timestamp}  {view.newest.astimezone():%Y-%m-%d %H:%M}" if view.newest else view.timestamp)),
         ]  # fmt: skip
         if view.expired:
-            text = f"{glyph('!')} older than its ttl of {elapsed(view.ttl_s)}: online values are null"
+            text = f"{glyph('!')} older than its ttl of {_span(view.ttl_s)}: online values are null"
             facts.append(Fact(Clean(""), clean(text), Tone.WARN))
         features = tuple(Fact(clean(name), kind, Tone.MUTED) for name, kind in view.features)
         hint = (
-            Fact(Clean(""), clean(f"i asks for the values of a {' and '.join(view.join_keys)}"), Tone.MUTED),
+            Fact(
+                Clean(""),
+                clean(f"enter asks for the values of one {' and '.join(view.join_keys)}, as they are now"),
+                Tone.MUTED,
+            ),
         )
         values = self._values.get(view.name, (Section(Clean("values"), hint),))
         sections = (*values, Section(Clean("features"), features), Section(Clean("data"), tuple(facts)))
@@ -225,10 +230,17 @@ def _value(value: Any) -> Clean:
     return Clean(f"{value:.6g}") if isinstance(value, float) else clean(value)
 
 
+def _span(seconds: float | None) -> Clean:
+    """How old a row may be: `30d`, `12h00`, `ever`."""
+    if seconds is None:
+        return Clean("ever")
+    return Clean(f"{int(seconds // 86400)}d") if seconds % 86400 == 0 and seconds else elapsed(seconds)
+
+
 def _row(view: ViewLine) -> Row:
     age = ago(view.newest)
     newest = Clean(f"{glyph('!')} {age}") if view.expired else age
-    ttl = elapsed(view.ttl_s) if view.ttl_s is not None else Clean("ever")
+    ttl = _span(view.ttl_s)
     return Row(
         view.name,
         (

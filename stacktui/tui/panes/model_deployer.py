@@ -89,6 +89,7 @@ class ModelDeployerPane(Pane[Servers]):
                 Column("type", "type", 14, drop=3),
                 Column("age", "up", 4, align="right", drop=2),
                 markable=False,
+                marker_without_focus=False,
                 id="models",
                 empty=self.EMPTY,
             )

@@ -5,6 +5,8 @@ A value is on screen only after `v`, for five seconds, and in nothing but that o
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stacktui.categories.secrets_manager import SecretsManager
+    from stacktui.operations.session import Session
 
 REVEAL_SECONDS = 5.0
 _DOTS = "••••••••"
+_NAMED_KEY = re.compile(r"""["']([a-z0-9][a-z0-9_-]*)\.([A-Za-z0-9_-]+)["']""")
 _COLUMNS = (
     Column("key", "name.key", 18, grow=True),
     Column("value", "value", 10),
@@ -39,13 +43,25 @@ _REVEALING = (Column("key", "name.key", 18), Column("value", "value", 20, grow=T
 
 @dataclass(frozen=True)
 class Use:
-    """A field of a component that refers to a key."""
+    """A field of a component, or a line of code, that refers to a key."""
 
     component: Clean
+    """`artifact_store/team-bucket`, or the module's name."""
     field: Clean
     file: Clean
     line: int | None
     path: Path
+    in_code: bool = False
+
+    @property
+    def place(self) -> Clean:
+        """Its file with the line."""
+        return clean(f"{self.file}:{self.line}" if self.line else self.file)
+
+    @property
+    def short(self) -> Clean:
+        """What a list says of it."""
+        return self.place if self.in_code else clean(f"{self.component}:{self.field}")
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,7 @@ class SecretsManagerPane(Pane[Secrets]):
             Grid(
                 *_COLUMNS,
                 markable=False,
+                marker_without_focus=False,
                 id="secrets",
                 empty=self.EMPTY,
             )
@@ -104,6 +121,7 @@ class SecretsManagerPane(Pane[Secrets]):
                 Column("field", "field", 12),
                 Column("file", "file", 24, grow=True, drop=1),
                 markable=False,
+                marker_without_focus=False,
                 id="secret-uses",
                 empty=Clean("Nothing refers to it."),
             ),
@@ -126,9 +144,13 @@ class SecretsManagerPane(Pane[Secrets]):
                     snapshot.root / use.file,
                 )
                 uses.setdefault((name, use.key), []).append(place)
+        referred = set(uses)
         wanted = {(name, key) for name, keys in held.items() for key in keys}
+        for pair, step_use in _in_steps(source.session):
+            if pair in wanted:
+                uses.setdefault(pair, []).append(step_use)
         # What the stack's components refer to is missing from this manager only if it is the stack's.
-        missing = set(uses) - wanted if source.in_stack else set()
+        missing = referred - wanted if source.in_stack else set()
         lines = [
             KeyLine(name, key, (name, key) in wanted, tuple(uses.get((name, key), ())))
             for name, key in sorted(wanted | missing, key=lambda pair: (pair in wanted, pair))
@@ -153,7 +175,7 @@ class SecretsManagerPane(Pane[Secrets]):
             value = Cell(shown or Clean("(empty)"), Tone.WARN)
         else:
             value = Cell(Clean("".join(map(glyph, _DOTS))), Tone.MUTED)
-        uses = ", ".join(f"{use.component}:{use.field}" for use in line.uses)
+        uses = ", ".join(use.short for use in line.uses)
         return Row(
             line.id,
             (
@@ -173,7 +195,7 @@ class SecretsManagerPane(Pane[Secrets]):
                 (
                     Cell(use.component),
                     Cell(use.field),
-                    Cell(clean(f"{use.file}:{use.line}" if use.line else use.file), Tone.MUTED),
+                    Cell(use.place, Tone.MUTED),
                 ),
             )
             for number, use in enumerate(uses)
@@ -289,7 +311,7 @@ class SecretsManagerPane(Pane[Secrets]):
         line = self._line()
         if line is None:
             return
-        uses = "".join(f"\n  {use.component} {use.field}  {use.file}" for use in line.uses)
+        uses = "".join(f"\n  {use.component} {use.field}  {use.place}" for use in line.uses)
         text = f"Delete {line.id} from {self.component_name}?" + (
             f"\n\nThese refer to it:{uses}" if uses else ""
         )
@@ -302,6 +324,23 @@ class SecretsManagerPane(Pane[Secrets]):
         line = self._line()
         if line is not None:
             self.copy(f"{{{{{line.id}}}}}")
+
+
+def _in_steps(session: Session) -> Iterator[tuple[tuple[str, str], Use]]:
+    """Every text in the workspace's pipelines that could name a key, with its place: `@step(secrets=["aws.key"])`."""
+    snapshot = session.snapshot()
+    for name in snapshot.settings.pipelines:
+        place = snapshot.root / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            try:
+                lines = file.read_text(encoding="utf-8").splitlines()
+            except (OSError, ValueError):
+                continue
+            shown = clean(file.relative_to(snapshot.root).as_posix())
+            for number, line in enumerate(lines, 1):
+                for found in _NAMED_KEY.finditer(line):
+                    use = Use(Clean("a step's code"), Clean(""), shown, number, file, in_code=True)
+                    yield (found[1], found[2]), use
 
 
 def _parts(text: str) -> tuple[str, str]:

@@ -86,6 +86,7 @@ class WorkPane(Pane[Work]):
                 Column("took", "took", 6, align="right"),
                 Column("age", "ended", 5, align="right", drop=3),
                 markable=False,
+                marker_without_focus=False,
                 id="work",
                 empty=self.EMPTY,
             )
@@ -127,17 +128,23 @@ class WorkPane(Pane[Work]):
     def draw(self, data: Work) -> None:
         rows: list[Row] = []
         if data.now:
-            rows.append(Row("now", (Cell(Clean("now")),), heading=True))
+            waiting = len(data.now) - data.busy
+            title = f"now  ({data.busy} running, {waiting} waiting)"
+            rows.append(Row("now", (Cell(Clean(title)),), heading=True))
             rows += [_row(line) for line in data.now]
         if data.lately:
-            if not data.now:
-                rows.append(Row("idle", (Cell(Clean("now")),), heading=True))
-                rows.append(Row("idle:", (Cell(Clean("")), Cell(Clean("idle"), Tone.MUTED)), dim=True))
             rows.append(Row("lately", (Cell(Clean("lately")),), heading=True))
             rows += [_row(line) for line in data.lately]
         self.main_grid.set_rows(rows)
         slots = data.slots
-        note = f"{data.busy} of {slots} {self.SLOT}{'s' if slots != 1 else ''} busy" if slots else ""
+        places = f"{data.busy} of {slots} {self.SLOT}{'s' if slots != 1 else ''} busy" if slots else ""
+        note = (
+            places
+            if data.now
+            else f"idle  {slots} {self.SLOT}{'s' if slots != 1 else ''}"
+            if slots
+            else "idle"
+        )
         self.entitle(note=note)
         self.keep_ticking(data.busy > 0)
 

@@ -120,6 +120,10 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
             (grid for grid in self.query(Grid) if grid.display and not grid.has_class("-popup")), None
         )
 
+    def may_leave(self, go: Callable[[], Any]) -> bool:
+        """Whether it can be left now. One with unsaved edits says no, asks, and calls `go` if they may be lost."""
+        return True
+
     def load(self, session: Any) -> S:
         raise NotImplementedError
 
@@ -185,9 +189,10 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         yield HeaderLine()
         with Vertical(id="body"):
             yield from self.body()
+        # Always there: mounting a filter or a popup beside the others would repaint all of them.
+        yield Container(classes="filter-host")
         yield Notice()
         yield KeyLine()
-        # Always there: mounting a popup beside the others would repaint all of them.
         yield Container(classes="overlay")
 
     def on_mount(self) -> None:
@@ -215,6 +220,12 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
 
     def on_grid_moved(self, _: Grid.Moved) -> None:
         self.keys_changed()
+
+    def on_grid_filter_changed(self, event: Grid.FilterChanged) -> None:
+        from stacktui.tui.widgets.filterline import FilterLine
+
+        for line in self.query(FilterLine):
+            line.grid_changed(event.grid)
 
     def summary_changed(self, summary: Summary) -> None:
         """The header's facts changed; called by the app for the screen on top."""
@@ -306,6 +317,11 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         """Refused until edits are journalled: see `refusal`."""
 
     def action_quit_workbench(self) -> None:
+        again = self.action_quit_workbench
+        if not all(s.may_leave(again) for s in self.app.screen_stack if isinstance(s, WorkbenchScreen)):
+            return
+        # First, because the watcher needs a moment to notice.
+        self.workbench.feed.stop()
         self.workbench.exit(0)
 
     def _filter_line(self) -> FilterLine:
@@ -314,7 +330,7 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         for line in self.query(FilterLine):
             return line
         line = FilterLine()
-        self.mount(line, before=self.query_one(Notice))
+        self.query_one(".filter-host", Container).mount(line)
         return line
 
     def mount_popup(self, popup: Widget) -> None:

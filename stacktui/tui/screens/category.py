@@ -251,6 +251,12 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
             return f"no {self.category.facts.title} is chosen"
         return super().refusal(action)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # Keys mean what has the focus: in the pane none of them reaches for the component.
+        if action in _ON_LIST and self._in_pane:
+            return False
+        return super().check_action(action, parameters)
+
     def all_keys(self) -> list[KeyHelp]:
         keys = super().all_keys()
         if not self._in_pane:
@@ -385,6 +391,8 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
 _ON_COMPONENT = frozenset(
     {"edit_component", "clone_component", "delete_component", "probe", "open_editor", "copy_name", "about"}
 )
+
+_ON_LIST = _ON_COMPONENT - {"about"} | {"add_component"}
 
 
 def _latency(seconds: float) -> Clean:

@@ -21,7 +21,9 @@ def about_component(session: Session, category: Category, name: str) -> tuple[Se
     from stacktui.operations.component import show
 
     found = show(session, category, name)
-    head = [Fact(Clean("flavor"), clean(found.flavor)), Fact(Clean("file"), clean(found.file), Tone.MUTED)]
+    head = [
+        Fact(Clean("flavor"), clean(found.flavor)),
+    ]
     if found.description:
         head.insert(0, Fact(Clean(""), clean(found.description)))
     if found.labels:
@@ -30,6 +32,7 @@ def about_component(session: Session, category: Category, name: str) -> tuple[Se
     if found.stale:
         text = f"{glyph('!')} its file is broken: the last good version is in use"
         head.append(Fact(Clean(""), Clean(text), Tone.WARN))
+    head.append(Fact(Clean(""), clean(found.file), Tone.MUTED))
     sections = [Section(Clean(""), tuple(head))]
     if found.diagnostics:
         sections.append(
@@ -51,9 +54,7 @@ def about_component(session: Session, category: Category, name: str) -> tuple[Se
     used = tuple(
         Fact(
             Clean(""),
-            clean(
-                f"{use.name if use.kind == 'stack' else use.file}  {use.how}  {_place(use.file, use.line)}"
-            ),
+            clean(f"{_place(use.file, use.line)}  {use.how}"),
         )
         for use in found.used_by
     )

@@ -138,6 +138,9 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
         self.query_one("#newrun-howto").display = empty
         self.query_one("#newrun-list").display = not empty
         self.query_one("#newrun-right").display = not empty
+        if not empty and self.focused is None:
+            # While it was hidden, it could not have the focus.
+            self.call_after_refresh(grid.focus)
         self.query_one("#newrun-list", Panel).set_title("pipelines", len(snapshot.pipelines) or None)
         if first and self._target:
             self._choose_target(snapshot)

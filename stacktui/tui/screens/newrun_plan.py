@@ -16,6 +16,7 @@ from stacktui.model.text import Clean, clean
 from stacktui.tui.doing import one_line
 from stacktui.tui.live import LiveView, Topic
 from stacktui.tui.marks import Tone, glyph, symbol_of, tone_of
+from stacktui.tui.screens.run_facts import short_ids
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.lanes import lanes
 from stacktui.tui.widgets.panel import Panel
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _MOST_SAID = 4
-_LONG_ID = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
 class Asked(NamedTuple):
@@ -213,11 +213,6 @@ def _findings(plan: PlanDocument) -> tuple[Said, ...]:
     shown = [each for each in plan.diagnostics if each.severity in ("error", "warning")]
     shown.sort(key=lambda each: each.severity != "error")
     return tuple(Said(str(each.severity), clean(f"{each.code} {each.message}")) for each in shown)
-
-
-def short_ids(text: str) -> str:
-    """A text with the ids of runs cut to what tells them apart."""
-    return _LONG_ID.sub(r"\1", text)
 
 
 def _plainly(text: Clean) -> Clean:

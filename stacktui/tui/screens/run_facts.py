@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _CURVE = 24
+_LONG_ID = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,11 @@ def moment(at: datetime) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
 
 
+def short_ids(text: str) -> str:
+    """A text with the ids of runs cut to what tells them apart."""
+    return _LONG_ID.sub(r"\1", text)
+
+
 def _with_short_paths(step: StepRun, root: Path) -> StepRun:
     """Its error's frames with paths from the workspace's root, which leave room for the rest of the line."""
     if step.error is None or not step.error.traceback:
@@ -191,7 +198,7 @@ def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Sectio
         sections.append(Section(Clean("error"), tuple(error)))
     cache = []
     if step.cache_reason:
-        cache.append(Fact(Clean(""), clean(step.cache_reason)))
+        cache.append(Fact(Clean(""), clean(short_ids(step.cache_reason))))
     if step.cached_from:
         cache.append(Fact(Clean("from run"), clean(step.cached_from), Tone.ACCENT))
     if cache:

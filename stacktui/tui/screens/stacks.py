@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _ON_STACK = frozenset(
-    {"build", "use_stack", "clone_stack", "delete_stack", "probe_stack", "edit_file", "diff_stacks", "copy_name"}
+    {
+        "build",
+        "use_stack",
+        "clone_stack",
+        "delete_stack",
+        "probe_stack",
+        "edit_file",
+        "diff_stacks",
+        "copy_name",
+    }
 )
 
 
@@ -65,7 +74,7 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
                     Column("active", "", 1),
                     Column("name", "stack", 12, grow=True),
                     Column("extends", "extends", 11, drop=2),
-                    Column("count", "comp", 4, align="right", drop=3),
+                    Column("count", "holds", 5, align="right", drop=3),
                     Column("state", "state", 8),
                     Column("lock", "", 9, drop=1),
                     Column("description", "description", 20, grow=True, drop=4),
@@ -169,14 +178,19 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
                 self.workbench.open_place("builder", name, new=True)
                 return
             choices = [("", Clean("nothing"), Clean("all ten categories are its own"))]
-            choices += [(each, clean(each), Clean("takes from it what it does not say itself")) for each in names]
+            choices += [
+                (each, clean(each), Clean("takes from it what it does not say itself")) for each in names
+            ]
             self.ask(
                 ChoiceDialog(Clean(f"{name} extends"), choices),
                 lambda parent: self._build_new(name, parent),
             )
 
         self.ask(
-            PromptDialog("new stack", "Its name, as it stands in stacks/NAME.yaml:", check=self._name_problem), named
+            PromptDialog(
+                "new stack", "Its name, as it stands in stacks/NAME.yaml:", check=self._name_problem
+            ),
+            named,
         )
 
     def _build_new(self, name: str, parent: str | None) -> None:
@@ -212,7 +226,9 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
                 from stacktui.workspace.edits import clone_entry
 
                 snapshot = session.snapshot()
-                return clone_entry(session.workspace, snapshot.stacks[session.stack_name(source, snapshot)], name)
+                return clone_entry(
+                    session.workspace, snapshot.stacks[session.stack_name(source, snapshot)], name
+                )
 
             save(self.workbench, build, saved=saved, failed=self._failed)
 
@@ -295,7 +311,9 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
             return
         name = line.name
         others = [
-            (each.name, clean(each.name), each.description) for each in self.snapshot.stacks if each.name != name
+            (each.name, clean(each.name), each.description)
+            for each in self.snapshot.stacks
+            if each.name != name
         ]
 
         def chosen(other: str | None) -> None:
@@ -307,7 +325,9 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
     def _show_difference(self, found: Any) -> None:
         from stacktui.tui.dialogs.simple import TextDialog
 
-        self.ask(TextDialog(clean(f"{found.a} and {found.b}, after inheritance"), difference_text(found)), _nothing)
+        self.ask(
+            TextDialog(clean(f"{found.a} and {found.b}, after inheritance"), difference_text(found)), _nothing
+        )
 
     def _line(self) -> StackLine | None:
         if not self.is_mounted or self.snapshot is None:
@@ -383,11 +403,15 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
 
     def _say_count(self) -> None:
         found = self.snapshot.findings if self.snapshot else ()
-        self.set_note("asking every component…" if self.probing else f"{len(found)} findings" if found else "")
+        self.set_note(
+            "asking every component…" if self.probing else f"{len(found)} findings" if found else ""
+        )
 
     def slot(self, key: str) -> SlotLine | None:
         """The line of a category."""
-        return next((slot for slot in (self.snapshot.slots if self.snapshot else ()) if slot.category == key), None)
+        return next(
+            (slot for slot in (self.snapshot.slots if self.snapshot else ()) if slot.category == key), None
+        )
 
     @property
     def finding_focused(self) -> bool:
@@ -458,7 +482,7 @@ def _row(line: StackLine) -> Row:
             Cell(Clean(glyph("●") if line.active else ""), Tone.ACCENT),
             Cell(clean(line.name), Tone.STRONG if line.active else Tone.PLAIN),
             Cell(line.extends, Tone.MUTED),
-            Cell(Clean(str(line.count) if line.count else ""), Tone.MUTED),
+            Cell(Clean(str(line.holds) if line.holds else ""), Tone.MUTED),
             Cell(state, tone),
             Cell(Clean("protected" if line.protected else ""), Tone.WARN),
             Cell(line.description, Tone.MUTED),
@@ -521,7 +545,8 @@ def _doomed(session: Session, name: str) -> tuple[Any, tuple[str, ...]]:
 
     snapshot = session.snapshot()
     users = tuple(
-        f"stack {each.name}, {each}" if each.kind == "stack" else str(each) for each in stack_references(snapshot, name)
+        f"stack {each.name}, {each}" if each.kind == "stack" else str(each)
+        for each in stack_references(snapshot, name)
     )
     broken: Path | None = snapshot.broken_stacks.get(name)
     if broken is not None:
@@ -531,5 +556,3 @@ def _doomed(session: Session, name: str) -> tuple[Any, tuple[str, ...]]:
 
 def _nothing(_: object) -> None:
     """What follows a text that was read."""
-
-

@@ -22,7 +22,7 @@ class StackLine(NamedTuple):
     active: bool
     extends: Clean
     description: Clean
-    count: int
+    holds: int
     """Its components, inherited ones too."""
     errors: int
     warnings: int

@@ -50,6 +50,7 @@ class CommandLine(Popup):
         super().__init__("command")
         self._over = screen
         self._suggestions: list[Suggestion] = []
+        self._said = ""
         self._asked = 0
         self._back = 0
         self._chosen = False
@@ -70,7 +71,7 @@ class CommandLine(Popup):
         self._suggest("")
 
     def place(self, width: int, height: int) -> tuple[int, int, int | None]:
-        rows = min(_SHOWN, height - 4) + 2
+        rows = min(_SHOWN, height - 4, max(1, len(self._suggestions))) + 2 + bool(self._said)
         return 0, height - rows, rows
 
     def action_complete(self) -> None:
@@ -158,11 +159,15 @@ class CommandLine(Popup):
             for place, item in enumerate(found)
         )
         grid.action_cursor_to(0)
+        self._stand()
 
     def _problem(self, text: str) -> None:
         line = self.query_one(".command--problem", Static)
         line.display = bool(text)
         line.update(Content(f" {clean(text)}"))
+        if text != self._said:
+            self._said = text
+            self._stand()
 
     @on(Grid.Moved)
     def _quiet(self, event: Grid.Moved) -> None:

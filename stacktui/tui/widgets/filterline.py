@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from stacktui.model.text import clean
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import count_text
 from stacktui.tui.widgets.grid import Grid
@@ -22,6 +23,10 @@ class QuietInput(Input):
     def __init__(self, placeholder: str = "", id: str | None = None, value: str = "") -> None:
         super().__init__(value=value, placeholder=placeholder, id=id, compact=True, select_on_focus=False)
         self.cursor_blink = False
+
+    def validate_value(self, value: str) -> str:
+        """What is pasted may hold control bytes, and Textual would send them on."""
+        return clean(value)
 
 
 class FilterLine(Horizontal):

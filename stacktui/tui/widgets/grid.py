@@ -15,11 +15,8 @@ screen that filters elsewhere (in a query) sets `filter_here=False` and handles 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from textwrap import wrap
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
@@ -31,42 +28,13 @@ from textual.strip import Strip
 from stacktui.model.text import Clean
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import Tone, glyph
+from stacktui.tui.widgets.gridrows import GAP, Cell, Column, Placed, Row, fit, lay_out, matches, wrapped
 
 __all__ = ["Cell", "Column", "Grid", "Row", "Tone"]
 
 
-class Column(NamedTuple):
-    """A column: `width` in terminal cells; one that may `grow` shares the room that is left."""
-
-    key: str
-    title: str
-    width: int
-    grow: bool = False
-    align: Literal["left", "right"] = "left"
-    drop: int = 0
-    """On a narrow screen columns with a higher number vanish first; 0 never does."""
-
-
-class Cell(NamedTuple):
-    """The text of one cell, and what it means."""
-
-    text: Clean
-    tone: Tone = Tone.PLAIN
-
-
-class Row(NamedTuple):
-    """A row. `key` names it across refreshes. `dim` draws the whole row muted; a `heading` draws its first cell over
-    the whole width, to group those below it."""
-
-    key: str
-    cells: tuple[Cell, ...]
-    dim: bool = False
-    heading: bool = False
-
-
 _NEAR_END = 20
 _EMPTY_LINES = 4
-_GAP = 2
 _MARKER = 2
 _RIGHT = 1
 
@@ -133,7 +101,7 @@ class Grid(ScrollView, can_focus=True):
             return self.grid
 
     class FilterChanged(Message):
-        """The filter's text changed; `Grid.match_count` is what it finds here."""
+        """The filter's text changed, or how many rows it finds (`Grid.match_count`)."""
 
         def __init__(self, grid: Grid, text: str) -> None:
             super().__init__()
@@ -175,7 +143,7 @@ class Grid(ScrollView, can_focus=True):
         self._cursor = 0
         self._filter = ""
         self._asked_more = False
-        self._layout: list[tuple[int, Column, int]] = []
+        self._layout: list[Placed] = []
         self._laid_out = -1
         """The width that the layout is for."""
         self._strips: dict[tuple[int, str, bool, bool], Strip] = {}
@@ -276,9 +244,9 @@ class Grid(ScrollView, can_focus=True):
         if text == self._filter:
             return
         self._filter = text
+        self.post_message(self.FilterChanged(self, text))
         if self.filter_here:
             self._replace(self._all)
-        self.post_message(self.FilterChanged(self, text))
 
     def clear_marks(self) -> None:
         """Take all marks away."""
@@ -361,9 +329,9 @@ class Grid(ScrollView, can_focus=True):
         style = self.get_component_rich_style("grid--header")
         segments = [Segment(" " * _MARKER, style)]
         for position, (_, column, cells) in enumerate(self._layout):
-            segments.append(Segment(_fit(column.title, cells, column.align), style))
+            segments.append(Segment(fit(column.title, cells, column.align), style))
             if position < len(self._layout) - 1:
-                segments.append(Segment(" " * _GAP, style))
+                segments.append(Segment(" " * GAP, style))
         return Strip(segments).adjust_cell_length(width, style)
 
     def _row_strip(self, index: int, width: int) -> Strip:
@@ -380,7 +348,7 @@ class Grid(ScrollView, can_focus=True):
         marker = (glyph("▌") if pointed else " ") + ("*" if marked else " ")
         segments = [Segment(marker, marker_style)]
         if row.heading:
-            text = _fit(row.cells[0].text, max(1, width - _MARKER), "left")
+            text = fit(row.cells[0].text, max(1, width - _MARKER), "left")
             style = base + self.get_component_rich_style("grid--strong", partial=True)
             segments.append(Segment(text, style))
             return Strip(segments).adjust_cell_length(width, base)
@@ -389,9 +357,9 @@ class Grid(ScrollView, can_focus=True):
             cell = row.cells[place] if place < len(row.cells) else Cell(Clean(""))
             tone = Tone.MUTED if row.dim else cell.tone
             style = base + self.get_component_rich_style(f"grid--{tone}", partial=True)
-            segments.append(Segment(_fit(cell.text, cells, column.align), style))
+            segments.append(Segment(fit(cell.text, cells, column.align), style))
             if position < last:
-                segments.append(Segment(" " * _GAP, base))
+                segments.append(Segment(" " * GAP, base))
         return Strip(Segment.simplify(segments)).adjust_cell_length(width, base)
 
     def _empty_line(self, line: int, width: int) -> Strip:
@@ -401,43 +369,25 @@ class Grid(ScrollView, can_focus=True):
         text = self.empty
         if self._filter and self._all:
             text = Clean(f"Nothing matches. esc clears the filter; {len(self._all):,} rows are behind it.")
-        lines = _wrapped(text, max(10, width - _MARKER - 1))
+        lines = wrapped(text, max(10, width - _MARKER - 1))
         shown = lines[line] if 0 <= line < len(lines) else ""
         return Strip([Segment(" " * _MARKER + shown, style)]).adjust_cell_length(width, style)
 
     def _lay_out(self) -> None:
-        """Which columns fit, and how wide they are."""
         self._laid_out = self.scrollable_content_region.width
         self._strips.clear()
-        room = self._laid_out - _MARKER - _RIGHT
-        kept = list(enumerate(self.columns))
-        while len(kept) > 1 and sum(c.width for _, c in kept) + _GAP * (len(kept) - 1) > room:
-            droppable = [item for item in kept if item[1].drop]
-            if not droppable:
-                break
-            kept.remove(max(droppable, key=lambda item: (item[1].drop, item[0])))
-        spare = room - sum(c.width for _, c in kept) - _GAP * (len(kept) - 1)
-        growing = [index for index, (_, c) in enumerate(kept) if c.grow]
-        widths = [c.width for _, c in kept]
-        if spare > 0 and growing:
-            for position, index in enumerate(growing):
-                widths[index] += spare // len(growing) + (position < spare % len(growing))
-        elif spare < 0:
-            # Nothing may be dropped any more: the growing columns give, then the widest.
-            for index in growing or [max(range(len(widths)), key=widths.__getitem__)]:
-                give = min(-spare, max(0, widths[index] - 4))
-                widths[index] -= give
-                spare += give
-        self._layout = [(place, c, w) for (place, c), w in zip(kept, widths, strict=True)]
+        self._layout = lay_out(self.columns, self._laid_out - _MARKER - _RIGHT, GAP)
 
     # The machinery.
 
     def _replace(self, rows: list[Row]) -> None:
-        key, offset = self.cursor_key, self._cursor - self.scroll_offset.y
+        key, offset, matched = self.cursor_key, self._cursor - self.scroll_offset.y, len(self._rows)
         self._all = rows
         if self._filter and self.filter_here:
             words = self._filter.casefold().split()
-            self._rows = [row for row in rows if _matches(row, words)]
+            self._rows = [row for row in rows if matches(row, words)]
+            if len(self._rows) != matched:
+                self.post_message(self.FilterChanged(self, self._filter))
         else:
             self._rows = list(rows)
         self.marks &= {row.key for row in rows} if self.marks else set()
@@ -445,7 +395,8 @@ class Grid(ScrollView, can_focus=True):
         if key is not None and not (place < len(self._rows) and self._rows[place].key == key):
             place = next((i for i, row in enumerate(self._rows) if row.key == key), place)
         if key is None and len(self._rows) > 1 and self._rows[0].heading:
-            place = 1
+            # The heading above it stays in view.
+            place, offset = 1, 1
         self._cursor = place
         self._strips.clear()
         height = len(self._rows) + self._top
@@ -522,25 +473,3 @@ class Grid(ScrollView, can_focus=True):
             self._cursor = min(max(self._cursor, top), top + page - 1, len(self._rows) - 1)
             self.post_message(self.Moved(self, self.cursor_key))
         self._ask_more()
-
-
-def _matches(row: Row, words: list[str]) -> bool:
-    text = " ".join(cell.text for cell in row.cells).casefold()
-    return all(word in text for word in words)
-
-
-def _fit(text: str, cells: int, align: str) -> str:
-    """`text` in exactly that many terminal cells; what is too long ends in an ellipsis."""
-    length = len(text) if text.isascii() else cell_len(text)
-    if length > cells:
-        if cells <= 1:
-            return set_cell_size(text, cells)
-        kept = set_cell_size(text, cells - 1).rstrip(" ")
-        return kept + glyph("…") + " " * (cells - cell_len(kept) - 1)
-    pad = " " * (cells - length)
-    return pad + text if align == "right" else text + pad
-
-
-@lru_cache(maxsize=64)
-def _wrapped(text: str, width: int) -> list[str]:
-    return [piece for line in text.split("\n") for piece in (wrap(line, width) or [""])]

@@ -156,7 +156,7 @@ class LogView(ScrollView, can_focus=True):
         self._find()
         self.following = True
         self._resize()
-        self.scroll_to(y=0, animate=False)
+        self._scroll(0)
 
     def add_lines(self, lines: Sequence[LogText]) -> None:
         """Take in lines that were written since; one redraw for all of them."""
@@ -200,7 +200,7 @@ class LogView(ScrollView, can_focus=True):
 
     def action_to_top(self) -> None:
         self._follow(False)
-        self.scroll_to(y=0, animate=False)
+        self._scroll(0)
 
     def action_to_end(self) -> None:
         self._follow(True)
@@ -310,27 +310,31 @@ class LogView(ScrollView, can_focus=True):
     def _resize(self) -> None:
         self.virtual_size = Size(max(1, self.scrollable_content_region.width), self._row_count)
         if self.following:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
+            self._scroll(self.max_scroll_y)
         self.refresh()
+
+    def _scroll(self, row: float) -> None:
+        # By force: Textual refuses as long as the scrollbar is not laid out.
+        self.scroll_to(y=row, animate=False, force=True)
 
     def _scroll_by(self, rows: int) -> None:
         target = min(max(0, self.scroll_offset.y + rows), self.max_scroll_y)
         # Whoever scrolls up wants to read; whoever reaches the end wants to see what comes.
         self._follow(target >= self.max_scroll_y and rows > 0, jump=False)
-        self.scroll_to(y=target, animate=False)
+        self._scroll(target)
 
     def _show_line(self, line: int, at_top: bool = False) -> None:
         row = line
         if self.wrapping:
             row = next((n for n, (index, _) in enumerate(self._rows) if index >= line), 0)
         self._follow(False)
-        self.scroll_to(y=max(0, row if at_top else row - self.size.height // 2), animate=False)
+        self._scroll(max(0, row if at_top else row - self.size.height // 2))
 
     def _follow(self, wanted: bool, jump: bool = True) -> None:
         changed = wanted != self.following
         self.following = wanted
         if wanted and jump:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
+            self._scroll(self.max_scroll_y)
         if changed:
             self.post_message(self.Changed(self))
 

@@ -1,6 +1,6 @@
 """What names one process for good: a pid is used again, together with its start time and the boot it is not.
 
-Used by the model deployer and its server, so that a signal never reaches another process.
+Used by flavors that keep processes or prove that one lives, so that a signal never reaches another process.
 """
 
 from __future__ import annotations

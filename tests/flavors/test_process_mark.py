@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from stacktui.flavors.local.process_mark import ProcessMark, boot_id, mark_of
+from stacktui.categories.process_mark import ProcessMark, boot_id, mark_of
 from stacktui.testing.contracts.base import wait_for
 
 

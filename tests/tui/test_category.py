@@ -1,0 +1,187 @@
+"""A category's screen as a person uses it: the list, what is said about each component, probing, going in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stacktui.model.category import Category
+from stacktui.tui.panes.base import Pane
+from stacktui.tui.panes.registry import VIEWS, pane_of
+from stacktui.tui.screens.category import CategoryScreen
+from stacktui.tui.widgets.grid import Grid
+from tests.tui.workbench import Bench, component, workbench, workspace
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return workspace(tmp_path / "vision")
+
+
+def screen_of(bench: Bench) -> CategoryScreen:
+    screen = bench.screen
+    assert isinstance(screen, CategoryScreen)
+    return screen
+
+
+@pytest.mark.parametrize("category", list(Category))
+def test_every_category_has_its_pane(category: Category) -> None:
+    assert isinstance(pane_of(category), Pane)
+    assert set(VIEWS) == set(Category)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_each_digit_opens_its_category_with_its_components(root: Path, size: tuple[int, int]) -> None:
+    async with workbench(root, size=size) as bench:
+        for category in Category:
+            await bench.press(category.facts.key)
+            await bench.sees(f"› {category.facts.plural}", "flavor", "● in default", " of ")
+            await bench.settled()
+            assert screen_of(bench).category is category
+
+
+async def test_the_components_of_the_active_stack_come_first_and_are_marked(root: Path) -> None:
+    component(root, "artifact_store", "archive", "local", "  path: /data/archive\n")
+    async with workbench(root, size=(200, 40)) as bench:
+        await bench.press("2")
+        await bench.sees("archive", "artifacts of local")
+        rows = screen_of(bench).components.rows
+        assert [(row.key, row.cells[0].text) for row in rows] == [("local", "●"), ("archive", "")]
+        await bench.press("j")
+        await bench.sees("of archive", "about archive", "/data/archive")
+
+
+async def test_a_new_file_is_in_the_list_without_a_key(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("2")
+        await bench.sees("artifact stores 1")
+        component(root, "artifact_store", "team-bucket", "local")
+        await bench.sees("artifact stores 2", "team-bucket")
+
+
+async def test_the_command_line_puts_the_cursor_on_a_component(root: Path) -> None:
+    component(root, "artifact_store", "team-bucket", "local")
+    async with workbench(root) as bench:
+        for _ in range(2):
+            await bench.press("colon")
+            await bench.types("artifact_store team-bucket")
+            await bench.press("enter")
+            await bench.sees("of team-bucket", "about team-bucket")
+            await bench.press("k")
+            await bench.sees("of local")
+
+
+async def test_findings_are_counted_and_told(root: Path) -> None:
+    component(root, "artifact_store", "broken", "local", "  pth: /data\n")
+    async with workbench(root) as bench:
+        await bench.press("2")
+        await bench.sees("broken", "✗ 1")
+        await bench.press("j")
+        await bench.sees("about broken", "findings", "pth")
+
+
+async def test_a_probe_answers_in_the_row(root: Path) -> None:
+    component(root, "artifact_store", "nowhere", "local", "  path: /proc/nowhere\n")
+    async with workbench(root) as bench:
+        await bench.press("2")
+        await bench.sees("nowhere")
+        await bench.press("b")
+        await bench.wait_for(lambda: screen_of(bench).components.rows[0].cells[3].text.startswith("✓"))
+        await bench.sees("probe")
+        await bench.press("j", "b")
+        await bench.sees("✗ fails", "/proc/nowhere")
+
+
+async def test_enter_goes_into_the_pane_and_esc_comes_back(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("5")
+        await bench.sees("No secrets yet")
+        screen = screen_of(bench)
+        await bench.press("enter")
+        await bench.wait_for(lambda: screen.pane.main.has_focus)
+        await bench.sees("v reveal")
+        await bench.press("escape")
+        await bench.wait_for(lambda: screen.components.has_focus)
+        await bench.misses("v reveal")
+
+
+async def test_zoom_gives_the_pane_the_whole_screen(root: Path) -> None:
+    async with workbench(root, size=(80, 24)) as bench:
+        await bench.press("1")
+        await bench.sees("orchestrators 1", "No step has run")
+        await bench.press("z")
+        await bench.misses("orchestrators 1")
+        await bench.sees("steps of local")
+        await bench.press("escape")
+        await bench.sees("orchestrators 1")
+
+
+async def test_a_narrow_screen_shows_what_is_known_of_a_component_on_demand(root: Path) -> None:
+    async with workbench(root, size=(80, 24)) as bench:
+        await bench.press("3")
+        await bench.sees("store of local")
+        await bench.press("d")
+        await bench.sees("about local", "components/metadata_store/local.yaml", "stacks/default.yaml:")
+        await bench.press("escape")
+        await bench.misses("about local")
+        await bench.sees("store of local")
+
+
+async def test_in_the_pane_no_key_reaches_for_the_component(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("0")
+        await bench.sees("messages of inbox")
+        await bench.press("enter")
+        await bench.sees("P test post")
+        await bench.press("D")
+        await bench.settled()
+        assert isinstance(bench.screen, CategoryScreen)
+        assert (root / "components/alerter/inbox.yaml").exists()
+
+
+async def test_an_empty_category_says_which_key_adds_one(root: Path) -> None:
+    (root / "components/alerter/inbox.yaml").unlink()
+    async with workbench(root) as bench:
+        await bench.press("0")
+        await bench.sees("No alerter is registered. a adds the first one.")
+
+
+async def test_a_read_only_workbench_greys_what_writes(root: Path) -> None:
+    async with workbench(root, readonly=True) as bench:
+        await bench.press("5", "enter")
+        await bench.sees("READ-ONLY", "secrets of local")
+        screen = screen_of(bench)
+        await bench.wait_for(lambda: screen.pane.refusal("new_secret") == "the workbench is read-only")
+        await bench.press("a")
+        await bench.settled()
+        assert bench.screen is screen
+
+
+async def test_a_component_that_cannot_be_made_says_why_in_its_pane(root: Path) -> None:
+    component(root, "artifact_store", "bucket", "local", '  path: "/data/{{aws.bucket}}"\n')
+    component(root, "artifact_store", "odd", "s4")
+    async with workbench(root) as bench:
+        await bench.press("2")
+        await bench.sees("bucket", "odd")
+        await bench.press("j")
+        await bench.wait_for(lambda: "aws" in screen_of(bench).query_one("#artifacts", Grid).empty)
+        await bench.press("j")
+        await bench.wait_for(lambda: "s4" in screen_of(bench).query_one("#artifacts", Grid).empty)
+
+
+async def test_the_pane_waits_for_the_cursor_to_rest(root: Path) -> None:
+    for number in range(30):
+        component(root, "artifact_store", f"store-{number:02}", "local")
+    async with workbench(root) as bench:
+        await bench.press("2")
+        await bench.sees("store-00")
+        await bench.settled()
+        loads: list[str | None] = []
+        pane = screen_of(bench).pane
+        load = pane.load
+        pane.load = lambda session: (loads.append(pane.aimed_at), load(session))[1]  # type: ignore[method-assign]
+        await bench.press(*"jjjjjjjjjjjj")
+        await bench.sees("of store-11")
+        assert loads[-1] == "store-11"
+        assert len(loads) < 12
