@@ -69,7 +69,7 @@ def _workbench(opening: Opening) -> int:
         _ = session.workspace
     except WorkspaceNotFound as missing:
         return _refused(str(missing))
-    from stacktui.tui.app import run_workbench
+    from stacktui.tui.start import run_workbench
 
     with session:
         return run_workbench(session)

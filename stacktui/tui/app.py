@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App, ScreenStackError
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
 
 from stacktui.model.text import Clean, clean
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Topic", "WorkbenchApp", "run_workbench"]
 
 R = TypeVar("R")
+
+_NO_COLOR = NoColor()
 
 _FIRST_SECONDS = 0.1
 """How long the first frame waits for its content: sending an empty one first would take longer."""
@@ -231,6 +234,13 @@ class WorkbenchApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return self.looks.variables()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        # Textual settles for greys where its first theme was not the terminal's own.
+        filters = super().get_line_filters()
+        return (
+            [*(f for f in filters if not isinstance(f, Monochrome)), _NO_COLOR] if self.no_color else filters
+        )
 
     # Ends.
 

@@ -121,7 +121,7 @@ def test_readonly_refuses_what_writes(root: Path) -> None:
     before = {file: file.read_bytes() for file in root.rglob("*.yaml") if ".stacktui" not in file.parts}
     with Terminal(command(root, "--readonly")) as terminal:
         at_home(terminal)
-        assert "read-only" in terminal.text
+        assert "READ-ONLY" in terminal.text
         terminal.press(":", "component delete artifact_store local", "enter")
         terminal.wait_for(re.compile(r"✗.*read-only"))
         terminal.press("2")

@@ -43,7 +43,7 @@ def sums(count: int = 3, factor: int = 2):
     total(double.named("twice")(values, factor), double.named("thrice")(values, 3))
 '''
 
-FAILS = '''
+FAILS = """
 from stacktui import pipeline, step
 
 
@@ -61,7 +61,7 @@ def publish(value: float) -> None:
 @pipeline
 def fails(by: int = 0):
     publish(divide(by))
-'''
+"""
 
 WAITS = '''
 import time

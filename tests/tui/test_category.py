@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stacktui.model.category import Category
-from stacktui.tui.panes.base import Pane
+from stacktui.operations.session import Session
+from stacktui.tui.panes.base import Pane, Shown
 from stacktui.tui.panes.registry import VIEWS, pane_of
 from stacktui.tui.screens.category import CategoryScreen
 from stacktui.tui.widgets.grid import Grid
@@ -82,7 +84,7 @@ async def test_findings_are_counted_and_told(root: Path) -> None:
 
 
 async def test_a_probe_answers_in_the_row(root: Path) -> None:
-    component(root, "artifact_store", "nowhere", "local", "  path: /proc/nowhere\n")
+    component(root, "artifact_store", "nowhere", "local", "  path: stacktui.yaml\n")
     async with workbench(root) as bench:
         await bench.press("2")
         await bench.sees("nowhere")
@@ -90,7 +92,7 @@ async def test_a_probe_answers_in_the_row(root: Path) -> None:
         await bench.wait_for(lambda: screen_of(bench).components.rows[0].cells[3].text.startswith("✓"))
         await bench.sees("probe")
         await bench.press("j", "b")
-        await bench.sees("✗ fails", "/proc/nowhere")
+        await bench.sees("✗ fails", "✗ error", "stacktui.yaml")
 
 
 async def test_enter_goes_into_the_pane_and_esc_comes_back(root: Path) -> None:
@@ -144,7 +146,7 @@ async def test_an_empty_category_says_which_key_adds_one(root: Path) -> None:
     (root / "components/alerter/inbox.yaml").unlink()
     async with workbench(root) as bench:
         await bench.press("0")
-        await bench.sees("No alerter is registered. a adds the first one.")
+        await bench.sees("No alerter yet. a adds one.")
 
 
 async def test_a_read_only_workbench_greys_what_writes(root: Path) -> None:
@@ -165,7 +167,7 @@ async def test_a_component_that_cannot_be_made_says_why_in_its_pane(root: Path) 
         await bench.press("2")
         await bench.sees("bucket", "odd")
         await bench.press("j")
-        await bench.wait_for(lambda: "aws" in screen_of(bench).query_one("#artifacts", Grid).empty)
+        await bench.wait_for(lambda: "path may not" in screen_of(bench).query_one("#artifacts", Grid).empty)
         await bench.press("j")
         await bench.wait_for(lambda: "s4" in screen_of(bench).query_one("#artifacts", Grid).empty)
 
@@ -180,7 +182,12 @@ async def test_the_pane_waits_for_the_cursor_to_rest(root: Path) -> None:
         loads: list[str | None] = []
         pane = screen_of(bench).pane
         load = pane.load
-        pane.load = lambda session: (loads.append(pane.aimed_at), load(session))[1]  # type: ignore[method-assign]
+
+        def counted(session: Session) -> Shown[Any]:
+            loads.append(pane.aimed_at)
+            return load(session)
+
+        pane.load = counted  # type: ignore[method-assign]
         await bench.press(*"jjjjjjjjjjjj")
         await bench.sees("of store-11")
         assert loads[-1] == "store-11"

@@ -17,7 +17,7 @@ async def test_parameters_metrics_steps_and_outputs_are_compared(tmp_path: Path)
     second = execute(root, "sums", "count=5", name="sums-2")
     with Session(root) as session:
         comparison = load_comparison(session.store(), first, second)
-    lines = {line.what: line for line in comparison.lines}
+    lines = {str(line.what): line for line in comparison.lines}
     assert (lines["parameter count"].left, lines["parameter count"].right) == ("3", "5")
     assert lines["parameter count"].change == "+2"
     assert lines["parameter factor"].same

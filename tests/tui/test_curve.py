@@ -29,10 +29,10 @@ def ink(lines: list[str]) -> list[str]:
 
 def test_a_rising_curve_goes_from_the_lower_left_to_the_upper_right() -> None:
     rows = ink(text(draw_curves([series(0, 1, 2, 3)], 60, 12)))
-    assert rows[-1].startswith("⡠") or rows[-1].strip()
+    assert rows[-1].strip()
     places = [len(row) - len(row.lstrip()) for row in rows if row.strip()]
     assert places == sorted(places, reverse=True)
-    assert rows[0].rstrip() == rows[0].rstrip() and rows[0].strip() and not rows[0].startswith("⠤")
+    assert rows[0].strip()
     assert len(rows[0].rstrip()) > len(rows[-1].rstrip())
 
 
@@ -90,7 +90,7 @@ def test_numbers_stay_short(value: float, shown: str) -> None:
     assert number_text(value) == shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     curves=st.lists(
         st.lists(

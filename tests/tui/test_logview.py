@@ -33,7 +33,9 @@ async def log(size: tuple[int, int] = (40, 10)) -> AsyncIterator[tuple[LogView, 
 
 
 def lines(first: int, count: int, text: str = "line") -> list[LogText]:
-    return [LogText(Clean("10:00:00.000"), "stdout", Clean(f"{text} {n}")) for n in range(first, first + count)]
+    return [
+        LogText(Clean("10:00:00.000"), "stdout", Clean(f"{text} {n}")) for n in range(first, first + count)
+    ]
 
 
 def shown(view: LogView) -> list[str]:
@@ -58,12 +60,14 @@ async def test_it_follows_until_one_scrolls_up_and_again_at_the_end() -> None:
         await pilot.pause()
         assert shown(view)[0] == top
         await pilot.press("G")
-        assert view.following
         assert shown(view)[-1].endswith("line 99")
+        view.add_lines(lines(100, 1))
+        await pilot.pause()
+        assert shown(view)[-1].endswith("line 100")
         await pilot.press("g")
         assert shown(view)[0].endswith("line 0")
         await pilot.press("f")
-        assert shown(view)[-1].endswith("line 99")
+        assert shown(view)[-1].endswith("line 100")
 
 
 async def test_a_search_goes_from_hit_to_hit_and_round() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from textual.widgets import Input
 
+from stacktui.categories.metadata_store import RunQuery
 from stacktui.model.run import RunStatus
+from stacktui.tui.screens.home import HomeScreen
 from stacktui.tui.screens.newrun import NewRunScreen
 from stacktui.tui.screens.newrun_plan import PlanPanel
 from stacktui.tui.screens.run import RunScreen
@@ -28,7 +30,7 @@ async def new_run(bench: Bench, pipeline: str = "") -> NewRunScreen:
 
 
 def fields(bench: Bench) -> dict[str, Input]:
-    return {line.source.name: line.field for line in bench.screen.query("ParameterLine")}  # type: ignore[attr-defined]
+    return {line.source.name: line.field for line in bench.screen.query("ParameterLine")}
 
 
 async def test_a_run_starts_with_a_changed_parameter_and_opens(tmp_path: Path) -> None:
@@ -50,8 +52,7 @@ async def test_a_run_starts_with_a_changed_parameter_and_opens(tmp_path: Path) -
         assert (run.params, run.status) == ({"count": 5, "factor": 2}, RunStatus.SUCCEEDED)
         # esc goes to where the new run was asked for, not to the form.
         await bench.press("escape")
-        await bench.sees("› home" if "› home" in bench.text() else "stack default")
-        assert not isinstance(bench.screen, NewRunScreen)
+        await bench.wait_for(lambda: isinstance(bench.screen, HomeScreen))
 
 
 async def test_the_plan_follows_what_is_typed(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ async def test_the_plan_follows_what_is_typed(tmp_path: Path) -> None:
     run_id = execute(root, "sums")
     async with workbench(root) as bench:
         await new_run(bench, "sums")
-        await bench.sees("plan: 4 cached of 4", f"run {run_id[:13]} did the same")
+        await bench.sees("plan: 4 cached of 4", f"same as run {run_id[:13]}")
         await bench.press("enter", "tab")
         await bench.wait_for(lambda: fields(bench)["factor"].has_focus)
         await bench.types("7")
@@ -88,9 +89,7 @@ async def test_a_value_that_does_not_fit_is_said_in_one_line(tmp_path: Path) -> 
         assert not fields(bench)["count"].parent.has_class("-bad")  # type: ignore[union-attr]
 
 
-def _all():
-    from stacktui.categories.metadata_store import RunQuery
-
+def _all() -> RunQuery:
     return RunQuery()
 
 
@@ -127,10 +126,12 @@ async def test_a_pipeline_that_is_saved_appears_and_a_broken_file_says_what_is_w
         runnable(root)
         await bench.sees("pipelines 3", "sums", "fails", "waits", "parameters of")
         await bench.misses("There is no pipeline yet")
-        (root / "pipelines" / "fails.py").write_text("from stacktui import pipeline\n\n@pipeline\ndef fails(\n")
+        (root / "pipelines" / "fails.py").write_text(
+            "from stacktui import pipeline\n\n@pipeline\ndef fails(\n"
+        )
         await bench.sees("pipelines 2", "✗ pipelines/fails.py is not valid Python")
         await bench.press("G")
-        await bench.sees("✗ pipelines/fails.py is not valid Python: '(' was never closed (line 4)")
+        await bench.sees("'(' was never closed (line")
         assert bench.screen.refusal("start") == "no pipeline is chosen"
 
 
@@ -142,7 +143,9 @@ async def test_typed_values_stay_when_the_file_changes(tmp_path: Path) -> None:
         await bench.wait_for(lambda: fields(bench)["count"].has_focus)
         await bench.types("8")
         file = root / "pipelines" / "sums.py"
-        file.write_text(file.read_text().replace("def sums(count: int = 3,", "def sums(count: int = 3, more: str = 'a',"))
+        file.write_text(
+            file.read_text().replace("def sums(count: int = 3,", "def sums(count: int = 3, more: str = 'a',")
+        )
         await bench.wait_for(lambda: list(fields(bench)) == ["count", "more", "factor"])
         await bench.wait_for(lambda: fields(bench)["count"].value == "8" and fields(bench)["count"].has_focus)
 
@@ -181,7 +184,11 @@ async def test_read_only_does_not_open_it(tmp_path: Path) -> None:
 
 async def test_findings_stand_above_the_plan(tmp_path: Path) -> None:
     root = runnable(tmp_path / "vision")
-    stack(root, "lame", "components:\n  orchestrator: local\n  artifact_store: local\n  metadata_store: local\n  alerter: nobody\n")
+    stack(
+        root,
+        "lame",
+        "components:\n  orchestrator: local\n  artifact_store: local\n  metadata_store: local\n  alerter: nobody\n",
+    )
     async with workbench(root) as bench:
         screen = await new_run(bench, "sums")
         await bench.sees("plan 4")

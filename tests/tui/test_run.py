@@ -83,7 +83,9 @@ async def test_a_cached_step_says_where_its_result_comes_from(ran: Ran) -> None:
     async with workbench(ran.root) as bench:
         await open_run(bench, ran.again)
         await to_step(bench, "numbers")
-        await bench.sees("◐ cached", f"the result of run {ran.first[:13]} stands in", f"run {ran.first[:13]} did the same")
+        await bench.sees(
+            "◐ cached", f"the result of run {ran.first[:13]} stands in", f"run {ran.first[:13]} did the same"
+        )
 
 
 async def test_a_failed_run_shows_the_error_and_its_frames_at_once(ran: Ran) -> None:
@@ -194,9 +196,7 @@ async def test_a_lost_run_says_so_with_its_last_event_and_what_to_do(tmp_path: P
         store = bench.session.store()
         run = add_run(store, "crashed", status=RunStatus.RUNNING, finished_at=None)
         began = now() - timedelta(seconds=30)
-        step = StepRun(
-            run_id=run.id, name="fit", position=0, status=StepStatus.RUNNING, started_at=began
-        )
+        step = StepRun(run_id=run.id, name="fit", position=0, status=StepStatus.RUNNING, started_at=began)
         store.record_step(step)
         assert (event := last_event(store, run.id)) is not None
         assert event.kind == "step_started"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from stacktui.model.run import RunStatus
@@ -35,6 +36,10 @@ async def list_of(bench: Bench) -> RunsScreen:
 
 def grid_of(screen: RunsScreen) -> Grid:
     return screen.query_one("#runs", Grid)
+
+
+def _longer_than(grid: Grid, count: int) -> bool:
+    return len(grid.rows) > count
 
 
 async def test_a_run_appears_and_finishes_while_the_list_is_open(tmp_path: Path) -> None:
@@ -105,7 +110,7 @@ async def test_a_thousand_runs_come_page_by_page_and_stay_while_new_ones_come(tm
         while len(grid.rows) < 1_000:
             before = len(grid.rows)
             await bench.press("G")
-            await bench.wait_for(lambda: len(grid.rows) > before, "the next page")
+            await bench.wait_for(partial(_longer_than, grid, before), "the next page")
             pages += 1
         assert pages == 10
         assert len({row.key for row in grid.rows}) == 1_000

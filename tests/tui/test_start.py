@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 import sys
@@ -76,6 +77,23 @@ def test_a_still_screen_sends_nothing(root: Path) -> None:
         # Twice: the first second may still bring what was on its way.
         terminal.wait(lambda: terminal.quiet(1.0) == 0, "silence")
         assert terminal.quiet(2.0) == 0
+
+
+def test_no_color_sends_no_colour_and_the_cursor_is_still_seen(root: Path) -> None:
+    with Terminal(root, env={"NO_COLOR": "1"}) as terminal:
+        terminal.sees("None: every rule passes.")
+        terminal.press("?")
+        terminal.sees("keys home")
+        assert "▌" in terminal.text()
+        sent = re.findall(rb"\x1b\[([0-9;]*)m", bytes(terminal.raw))
+        colours = {
+            code
+            for codes in sent
+            for code in codes.split(b";")
+            if 30 <= int(code or 0) <= 49 or int(code or 0) >= 90
+        }
+        # 39 and 49 are the terminal's own.
+        assert colours <= {b"39", b"49"}
 
 
 def test_no_terminal_is_an_error_that_names_the_commands(root: Path) -> None:

@@ -21,7 +21,7 @@ from stacktui.tui.dialogs.base import Dialog
 from stacktui.tui.dialogs.diff import Verdict
 from stacktui.tui.dialogs.form_draft import Built
 from stacktui.tui.dialogs.form_facts import FormFacts, Opening, model_of, read_facts
-from stacktui.tui.dialogs.form_fields import FieldSpec
+from stacktui.tui.dialogs.form_fields import FieldSpec, Kind
 from stacktui.tui.dialogs.form_widgets import FormButton, FormRow
 from stacktui.tui.dialogs.saving import ask_about_conflict, save
 from stacktui.tui.dialogs.simple import ConfirmDialog
@@ -42,7 +42,7 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
     """Fields, what the focused one is, what is wrong, and two buttons."""
 
     topics = frozenset({Topic.FILES})
-    AUTO_FOCUS = "LineField"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("form.save", "ctrl+s", "save", "save", writes=True, rank=1, help="Show the diff, then write it."),
         bind("form.versions", "ctrl+o", "versions", "both versions", rank=3, help="What is on disk, and yours."),
@@ -99,6 +99,10 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
     def on_mount(self) -> None:
         self._fit()
         self._check()
+        # The first that is typed in: the name, or the description; not the flavor, which a letter would change.
+        rows = [row for row in self.query(FormRow) if not row.locked]
+        lines = [row for row in rows if row.spec.kind is Kind.TEXT]
+        (lines or rows)[0].field.focus()
         self._show_about()
 
     def on_resize(self, _: events.Resize) -> None:
@@ -274,6 +278,9 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         self.workbench.background.submit(ask, arrived)
 
     def on_descendant_focus(self, _: events.DescendantFocus) -> None:
+        here = self._focused_row
+        for row in self.query(FormRow):
+            row.set_class(row is here, "-here")
         self._show_about()
 
     def _show_about(self) -> None:

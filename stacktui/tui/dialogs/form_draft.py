@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 OTHER = "config"
 """The field that holds, as YAML, what the flavor does not know; the whole config where the flavor is not known."""
 
+_LABELS = FieldSpec(
+    "labels", Clean("labels"), Kind.PAIRS, description="Free labels to filter by, as team: vision."
+)
+_DESCRIPTION = FieldSpec(
+    "description", Clean("description"), Kind.TEXT, description="One line for the people who choose it."
+)
+
 
 class Built(NamedTuple):
     """What the texts describe."""
@@ -214,14 +221,6 @@ class Draft:
                 # The label beside it says the field's name.
                 message = message.removeprefix(f"{fault.path[0]} ")
             problems.setdefault(key, message)
-
-
-_LABELS = FieldSpec(
-    "labels", Clean("labels"), Kind.PAIRS, description="Free labels to filter by, as team: vision."
-)
-_DESCRIPTION = FieldSpec(
-    "description", Clean("description"), Kind.TEXT, description="One line for the people who choose it."
-)
 
 
 def label_of(spec: FieldSpec) -> Clean:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.model.text import Clean, clean, clean_block
-from stacktui.operations.fields import FieldPart, config_fields
+from stacktui.operations.fields import MASK, FieldPart, config_fields, shown_config
 from stacktui.operations.values import parsed
 
 if TYPE_CHECKING:
@@ -297,3 +297,8 @@ def _yaml_value(text: str) -> Any:
 def showable(text: str) -> bool:
     """Whether a text can be shown and typed as it is; one with control characters cannot."""
     return clean_block(text) == text and "\r" not in text
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a field of that name may hold a credential, where a reference may stand in it."""
+    return shown_config({name: "x"}, None)[name] == MASK

@@ -20,7 +20,7 @@ from textual.widgets.text_area import Edit, EditResult
 from stacktui.model.secretref import references
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.dialogs.form_draft import label_of
-from stacktui.tui.dialogs.form_fields import Choice, FieldSpec, Kind, showable
+from stacktui.tui.dialogs.form_fields import Choice, FieldSpec, Kind, looks_secret, showable
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import glyph
 from stacktui.tui.widgets.filterline import QuietInput
@@ -28,6 +28,7 @@ from stacktui.tui.widgets.filterline import QuietInput
 _LIST_FROM = 4
 """From so many choices on, space lists them instead of going to the next."""
 _MOST_LINES = 8
+_CARELESS = "this will stand in the file for everyone to read; write a reference, as {{name.key}}"
 
 
 class FormRow(Vertical):
@@ -79,18 +80,28 @@ class FormRow(Vertical):
 
     def problem(self, text: str) -> None:
         """Say what is wrong with the field, or nothing."""
-        if text != self._problem:
-            self._problem = text
+        careless = not text and self._is_careless
+        said = text or (_CARELESS if careless else "")
+        if said != self._problem:
+            self._problem = said
             line = self.query_one(".form-problem", Static)
-            line.display = bool(text)
-            line.update(Content(f"{glyph('✗')} {clean(text)}"))
+            line.display = bool(said)
+            line.update(Content(f"{'!' if careless else glyph('✗')} {clean(said)}"))
+            line.set_class(careless, "-careless")
             self.set_class(bool(text), "-wrong")
+
+    @property
+    def _is_careless(self) -> bool:
+        """Whether a secret is written where a reference to it belongs."""
+        name, text = self.spec.name, self.text
+        return self.spec.secretable and bool(text) and "{" not in text and looks_secret(name)
 
     def take(self, text: str) -> None:
         """The field's widget holds another text."""
         if text != self.text and not self.locked:
-            self.text = text
-            self.post_message(self.Changed(self, text))
+            # A plain text: what was cleaned for the screen has a type that no file is written from.
+            self.text = str(text)
+            self.post_message(self.Changed(self, self.text))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -174,7 +174,8 @@ class Pane(Vertical, LiveView[Shown[P]]):
     def entitle(self, count: int | None = None, note: str = "") -> None:
         """The main panel's title with a count, and a word at its lower right."""
         panel = self.query_one("#pane-main", Panel)
-        panel.set_title(clean(f"{self.WORD} of {self.component_name}"), count)
+        name = self.component_name
+        panel.set_title(clean(f"{self.WORD} of {name}" if name else self.WORD), count)
         panel.set_note(clean(note))
 
     def detail_title(self, title: Clean | str, note: Clean | str = "") -> None:

@@ -107,6 +107,8 @@ class MetadataStorePane(Pane[StoreNow]):
         if action in _NEEDS:
             if self.data is None:
                 return "the store cannot be read"
+            if not self.data.size:
+                return "nothing has been recorded in it yet"
             if _NEEDS[action] not in self.data.capabilities:
                 return f"this store does not {_NEEDS[action]}"
         return super().refusal(action)

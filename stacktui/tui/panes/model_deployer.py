@@ -63,10 +63,10 @@ class ModelDeployerPane(Pane[Servers]):
     EMPTY = Clean(
         "No model is served. On the artifact stores (2), d on an artifact that holds a model serves it."
     )
-    STACK_ONLY = frozenset({"start_model", "operation('model stop')", "operation('model delete')", "predict"})
+    STACK_ONLY = frozenset({"start_model", "stop_model", "operation('model delete')", "predict"})
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("pane_models.predict", "i", "predict", "predict", rank=2, help="Send inputs to the model and show what it answers."),
-        bind("pane_models.stop", "x", "operation('model stop')", "stop", writes=True, rank=3, help="Stop the model; it can be started again."),
+        bind("pane_models.stop", "x", "stop_model", "stop", writes=True, rank=3, help="Stop the model; it can be started again."),
         bind("pane_models.start", "X", "start_model", "start", writes=True, rank=4, help="Start the stopped model on its address."),
         bind("pane_models.logs", "l", "server_log", "log", rank=5, help="The last lines that its server wrote."),
         bind("pane_models.delete", "D", "operation('model delete')", "delete", writes=True, rank=12, help="Stop it and forget it; its artifact stays."),
@@ -171,7 +171,7 @@ class ModelDeployerPane(Pane[Servers]):
         if line is not None:
             if action == "start_model" and line.state in ("running", "starting"):
                 return f"it is {line.state} already"
-            if action == "operation('model stop')" and line.state == "stopped":
+            if action == "stop_model" and line.state == "stopped":
                 return "it is stopped already"
             if action == "predict" and line.state != "running":
                 return f"it is {line.state}"
@@ -188,6 +188,22 @@ class ModelDeployerPane(Pane[Servers]):
     def _started(self, document: Any) -> None:
         self.host.notice("")
         self.workbench.toast(clean(f"{document.name} answers at {document.address}"))
+
+    def action_stop_model(self) -> None:
+        from stacktui.tui.dialogs.simple import ConfirmDialog
+
+        line = self._line()
+        if line is None:
+            return
+        name = line.name
+        text = f"Stop {name}?\n\nRequests to {line.address} fail until it is started again."
+        self.host.ask(
+            ConfirmDialog("stop a model", text, "stop"),
+            lambda yes: self.host.do("model stop", self._stopped, name=name) if yes else None,
+        )
+
+    def _stopped(self, document: Any) -> None:
+        self.workbench.toast(clean(f"{document.name} is stopped; X starts it on the same address"))
 
     def action_server_log(self) -> None:
         self.open_detail()
@@ -234,7 +250,9 @@ class ModelDeployerPane(Pane[Servers]):
             self.copy(line.address)
 
 
-_NEEDS_LINE = frozenset({"predict", "start_model", "server_log", "open_model_run", "copy_address"})
+_NEEDS_LINE = frozenset(
+    {"predict", "start_model", "stop_model", "server_log", "open_model_run", "copy_address"}
+)
 
 
 def _json_problem(text: str) -> str | None:

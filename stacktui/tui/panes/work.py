@@ -81,8 +81,8 @@ class WorkPane(Pane[Work]):
             Grid(
                 Column("status", "state", 11),
                 Column("step", "step", 12, grow=True),
-                Column("run", "run", 14, grow=True, drop=1),
-                Column("note", self.NOTE, 22, drop=2),
+                Column("run", "run", 12, grow=True, drop=2),
+                Column("note", self.NOTE, 22, drop=1),
                 Column("took", "took", 6, align="right"),
                 Column("age", "ended", 5, align="right", drop=3),
                 markable=False,

@@ -76,7 +76,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
                         Column("labels", "labels", 14, drop=6),
                         Column("description", "description", 24, grow=True, drop=5),
                         markable=False, id="components",
-                        empty=Clean(f"No {facts.title} is registered. a adds the first one."),
+                        empty=Clean(f"No {facts.title} yet. a adds one."),
                     )  # fmt: skip
                 with Panel(title="about", id="category-about"):
                     yield Facts(id="about", empty=Clean("Nothing is chosen."))
@@ -122,7 +122,8 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         self.components.set_rows(self._row(line) for line in snapshot.lines)
         panel = self.query_one("#category-list", Panel)
         panel.set_title(self.category.facts.plural, len(snapshot.lines))
-        panel.set_note(Clean(f"{glyph('●')} in {snapshot.stack}") if snapshot.stack else "")
+        marked = snapshot.stack and any(line.in_stack for line in snapshot.lines)
+        panel.set_note(Clean(f"{glyph('●')} in {snapshot.stack}") if marked else "")
         self._fit()
 
     def _fit(self) -> None:

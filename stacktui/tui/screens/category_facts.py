@@ -54,7 +54,9 @@ def about_component(session: Session, category: Category, name: str) -> tuple[Se
     used = tuple(
         Fact(
             Clean(""),
-            clean(f"{_place(use.file, use.line)}  {use.how}"),
+            clean(
+                _place(use.file, use.line) + ("" if use.how == f"components.{category}" else f"  {use.how}")
+            ),
         )
         for use in found.used_by
     )

@@ -73,7 +73,7 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
         self._stack: str | None = None
         self._later: Timer | None = None
         self._starting = False
-        self._to_form = bool(target)
+        self._to_form = bool(given)
         self._drawing = asyncio.Lock()
 
     def body(self) -> ComposeResult:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from textual import on
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
@@ -175,6 +176,17 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
         self.set_title("plan" if not cached else f"plan: {cached} cached of", len(snapshot.steps) or None)
         self.post_message(self.Shown(snapshot))
 
+    @on(Grid.Opened, "#plan")
+    def _opened(self, event: Grid.Opened) -> None:
+        """A reason that is cut in its column, whole."""
+        event.stop()
+        from stacktui.tui.dialogs.simple import TextDialog
+
+        steps = self.snapshot.steps if self.snapshot else ()
+        line = next((step for step in steps if step.name == event.key), None)
+        if line is not None:
+            self.workbench.push_screen(TextDialog(line.name, line.reason))
+
     def answered(self) -> None:
         """What is shown is the plan for what is typed."""
         self.set_note("")
@@ -203,10 +215,17 @@ def _lines(plan: PlanDocument) -> tuple[PlanLine, ...]:
     return tuple(
         PlanLine(
             clean(step.name), lane, step.cached, clean(step.where.partition("/")[2] or step.where),
-            clean(short_ids(step.reason.removesuffix(f" in step `{step.name}`"))),
+            clean(_short_reason(step.reason, step.name)),
         )
         for step, lane in zip(plan.steps, drawn, strict=True)
     )  # fmt: skip
+
+
+def _short_reason(reason: str, step: str) -> str:
+    """The usual reason in a form that fits into its column."""
+    text = short_ids(reason)
+    same = f" did the same in step `{step}`"
+    return f"same as {text.removesuffix(same)}" if text.endswith(same) else text
 
 
 def _findings(plan: PlanDocument) -> tuple[Said, ...]:

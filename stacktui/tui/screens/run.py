@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 _UNFINISHED = ("pending", "running", "retrying")
 _MOVING = ("running", "retrying")
 _TIMELINE = 22
-_REDRAWN = 200
-"""Steps up to which each second redraws all bars of a run that goes on; of more only those that run."""
+_FEW = 200
+"""Steps up to which each is redrawn by itself; of more all at once, and each second only those that run."""
 
 
 class RunScreen(WorkbenchScreen[RunFacts]):
@@ -68,6 +68,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         self._store = store
         self._step: str | None = None
         self._chosen_by_hand = False
+        self._drawn: dict[str, _Drawn] = {}
 
     def body(self) -> ComposeResult:
         yield RunHead()
@@ -90,7 +91,10 @@ class RunScreen(WorkbenchScreen[RunFacts]):
     # What changes.
 
     def load(self, session: Session) -> RunFacts:
-        return load_run(session, self._run_id, self._step, self._store)
+        facts = load_run(session, self._run_id, self._step, self._store)
+        # Here, in the thread: rows of ten thousand steps take longer than a key press may.
+        self._drawn = _drawn(facts, self._drawn)
+        return facts
 
     def show(self, snapshot: RunFacts) -> None:
         self._run_id = snapshot.id
@@ -100,8 +104,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         width = min(14, max((len(line.lane) for line in snapshot.steps), default=1))
         if grid.columns[0].width != width:
             grid.set_columns(grid.columns[0]._replace(width=width), *grid.columns[1:])
-        first, last = snapshot.started_at, _last(snapshot)
-        grid.set_rows(_row(line, first, last) for line in snapshot.steps)
+        _set_rows(grid, [drawn.row for drawn in _drawn(snapshot, self._drawn).values()])
         panel = self.query_one("#run-steps", Panel)
         panel.set_title("steps", _done(snapshot), len(snapshot.steps))
         # Frame, header and rows, as far as the stylesheet allows.
@@ -125,9 +128,10 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         self.query_one(RunHead).show(self.snapshot)
         grid = self.query_one("#steps", Grid)
         first, last = self.snapshot.started_at, _last(self.snapshot)
+        bars = grid.shows("timeline") and grid.total < _FEW
         for line in self.snapshot.steps:
-            if line.status in _MOVING or (line.started_at is not None and grid.total < _REDRAWN):
-                # While the run goes on, the bars of what has ended shrink.
+            # While the run goes on, the bars of what has ended shrink.
+            if line.status in _MOVING or (bars and line.started_at is not None):
                 grid.update_row(_row(line, first, last))
 
     def _go_to_what_matters(self, snapshot: RunFacts) -> None:
@@ -256,6 +260,36 @@ def _file_name(step: str) -> str:
 
 def _done(facts: RunFacts) -> int:
     return sum(line.status not in _UNFINISHED for line in facts.steps)
+
+
+class _Drawn(NamedTuple):
+    """A step's row, and what it was drawn from."""
+
+    line: StepLine
+    span: tuple[datetime | None, datetime | None]
+    row: Row
+
+
+def _drawn(facts: RunFacts, before: dict[str, _Drawn]) -> dict[str, _Drawn]:
+    """The rows of all steps in order; those that did not change are taken from `before`."""
+    few = len(facts.steps) < _FEW
+    # The bars of a run that goes on change all the time: with many steps they wait for its end.
+    span = (facts.started_at, _last(facts)) if few or facts.ended_at else (None, None)
+    rows: dict[str, _Drawn] = {}
+    for line in facts.steps:
+        old = before.get(line.name)
+        same = old is not None and old.span == span and old.line == line and line.status not in _MOVING
+        rows[line.name] = old if old is not None and same else _Drawn(line, span, _row(line, *span))
+    return rows
+
+
+def _set_rows(grid: Grid, rows: list[Row]) -> None:
+    """Show the rows; only the lines that changed are sent where the steps are the same."""
+    if len(rows) < _FEW and [row.key for row in grid.rows] == [row.key for row in rows]:
+        for row in rows:
+            grid.update_row(row)
+    else:
+        grid.set_rows(rows)
 
 
 def _last(run: RunFacts) -> datetime | None:

@@ -121,7 +121,10 @@ def _how_it_was_lost(store: MetadataStore, run: Run) -> Clean:
     if last is not None:
         step = last.data.get("step") or last.data.get("name") or ""
         about = " ".join(part for part in (last.kind.replace("_", " "), str(step)) if part)
-        said += f"; last event: {about}, {ago(last.at)} ({moment(last.at)})"
+        since = ago(last.at)
+        said += (
+            f"; last event: {about}, {'just now' if since == 'now' else f'{since} ago'} ({moment(last.at)})"
+        )
     return clean(said)
 
 

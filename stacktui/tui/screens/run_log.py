@@ -43,6 +43,8 @@ class LogPanel(Panel):
         self._offset = 0
         self._reading = False
         self._again = False
+        self._late = False
+        """Whether the log is longer than what is kept, so that it was read from further on."""
         self._ended = False
         """Whether the step's error stands below its lines."""
         self._read_at = 0.0
@@ -65,7 +67,8 @@ class LogPanel(Panel):
         self._run_id, self._line = run_id, line
         wanted = (run_id, line.name, line.attempt) if line is not None else None
         if wanted != self._shown:
-            self._shown, self._offset, self._ended, self._read_at = wanted, 0, False, 0.0
+            self._shown, self._offset, self._read_at = wanted, 0, 0.0
+            self._ended = self._late = False
             self._view.start(empty_log(line) if line is not None else Clean("No step is chosen."))
         elif line is not None:
             self._view.empty = empty_log(line)
@@ -105,7 +108,8 @@ class LogPanel(Panel):
         if error is not None:
             cast("WorkbenchScreen[Any]", self.screen).notice(f"the log cannot be read: {error}", error=True)
             return
-        lines, self._offset = result
+        lines, self._offset, late = result
+        self._late = self._late or late
         self._view.add_lines(lines)
         line = self._line
         whole = len(lines) < _LINES_AT_ONCE
@@ -157,8 +161,8 @@ class LogPanel(Panel):
         self.set_title(Clean(f"log of {line.shown}") if line else "log")
         count = len(view.lines)
         notes = [f"{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
-        if view.dropped:
-            notes.append(f"{count_text(view.dropped)} earlier lines are in the file")
+        if view.dropped or self._late:
+            notes.append("earlier ones are in the file: o saves all")
         if view.search:
             notes.append(f"/{clean(view.search)} {view.hit_number} of {count_text(view.hit_count)}")
         if view.wrapping:
@@ -188,14 +192,17 @@ def empty_log(line: StepLine) -> Clean:
     return Clean("Nothing was written yet." if line.status in _MOVING else "The step wrote nothing.")
 
 
-def _read_lines(state: Path, asked: tuple[str, str, int], offset: int) -> tuple[list[LogText], int]:
+def _read_lines(state: Path, asked: tuple[str, str, int], offset: int) -> tuple[list[LogText], int, bool]:
+    """Lines after an offset, the next offset, and whether earlier ones were skipped."""
     from stacktui.pipelines.logs import log_path, read_log, tail_offset
 
+    late = False
     if offset == 0:
         # Of a log of millions of lines only the end is kept: begin there.
         offset = tail_offset(log_path(state, *asked), MOST_LINES)
+        late = offset > 0
     page = read_log(state, *asked, offset, _LINES_AT_ONCE)
-    return clean_lines(page.lines), page.next_offset
+    return clean_lines(page.lines), page.next_offset, late
 
 
 def _save(state: Path, asked: tuple[str, str, int], target: Path) -> int:

@@ -47,6 +47,7 @@ class RunLine:
     pipeline: Clean
     stack: Clean
     params: Clean
+    error: Clean
     status: str
     created_at: datetime
     started_at: datetime | None
@@ -110,7 +111,7 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
                 Column("name", "run", 18, grow=True),
                 Column("pipeline", "pipeline", 14, drop=3),
                 Column("stack", "stack", 11, drop=2),
-                Column("params", "parameters", 18, grow=True, drop=4),
+                Column("params", "parameters / error", 18, grow=True, drop=4),
                 Column("took", "took", 6, align="right"),
                 Column("age", "age", 10, align="right", drop=1),
                 filter_here=False,
@@ -296,7 +297,7 @@ def params_text(params: dict[str, Any]) -> Clean:
 
 def _line_of(run: Run) -> RunLine:
     return RunLine(
-        run.id, run.target, clean(run.name), clean(run.pipeline), clean(run.stack), params_text(run.params),
+        run.id, run.target, clean(run.name), clean(run.pipeline), clean(run.stack), params_text(run.params), clean(run.error or ""),
         str(run.status), run.created_at, run.started_at, run.duration_s,
     )  # fmt: skip
 
@@ -312,7 +313,7 @@ def _cells(line: RunLine, took: Clean) -> tuple[Cell, ...]:
         Cell(line.name, Tone.STRONG if line.status == "running" else Tone.PLAIN),
         Cell(line.pipeline, Tone.MUTED),
         Cell(line.stack, Tone.MUTED),
-        Cell(line.params, Tone.MUTED),
+        Cell(line.error, Tone.ERROR) if line.error else Cell(line.params, Tone.MUTED),
         Cell(took),
         Cell(ago(line.created_at), Tone.MUTED),
     )

@@ -7,6 +7,7 @@ its letter, so that they are told apart without colour. `draw_curves` is pure; `
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -239,27 +240,33 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     if low < high:
         return low, high
     margin = abs(low) * 0.1 or 1.0
-    return low - margin, high + margin
+    return max(low - margin, -sys.float_info.max), min(high + margin, sys.float_info.max)
 
 
 def _scaled(value: float, low: float, high: float, size: int) -> int:
-    return round((value - low) / (high - low) * size) if high > low else size // 2
+    # Halves, because the distance of the two largest numbers is no number any more.
+    return round((value / 2 - low / 2) / (high / 2 - low / 2) * size) if high / 2 > low / 2 else size // 2
 
 
 def _value_labels(low: float, high: float, rows: int) -> dict[int, str]:
     """Labels by row: the ends, and evenly between where there is room."""
     count = max(2, min(5, (rows + 2) // 3))
     places = [round(part * (rows - 1) / (count - 1)) for part in range(count)]
-    return {row: number_text(high - (high - low) * row / max(rows - 1, 1)) for row in places}
+    shares = {row: row / max(rows - 1, 1) for row in places}
+    return {row: number_text(high * (1 - share) + low * share) for row, share in shares.items()}
+
+
+def _step(value: float) -> str:
+    return f"{value:g}" if abs(value) < 1e6 and value == round(value, 1) else number_text(value)
 
 
 def _step_labels(low: float, high: float, columns: int) -> str:
     """The first and the last step at the ends, the middle between where there is room."""
     if low == high:
-        return f"step {low:g}".center(columns)
-    first, last = f"step {low:g}", f"{high:g}"
-    line = first + last.rjust(columns - len(first))
-    middle = f"{(low + high) / 2:g}"
+        return f"step {_step(low)}".center(columns)
+    first, last = f"step {_step(low)}", _step(high)
+    line = (first + last.rjust(columns - len(first)))[:columns]
+    middle = _step(low / 2 + high / 2)
     at = columns // 2 - len(middle) // 2
     if at > len(first) + 2 and at + len(middle) + 2 < columns - len(last):
         line = line[:at] + middle + line[at + len(middle) :]

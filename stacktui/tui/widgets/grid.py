@@ -192,6 +192,10 @@ class Grid(ScrollView, can_focus=True):
         """How many rows the filter leaves."""
         return len(self._rows)
 
+    def shows(self, key: str) -> bool:
+        """Whether a column fits, so that it is drawn."""
+        return any(column.key == key for _, column, _ in self._layout)
+
     def set_rows(self, rows: Iterable[Row], *, more: bool = False) -> None:
         """Replace all rows. The cursor stays on its key; if that is gone, on its place."""
         old = self._all

@@ -23,7 +23,7 @@ from textual.strip import Strip
 from stacktui.model.text import Clean
 from stacktui.tui.keys import bind
 
-MOST_LINES = 200_000
+MOST_LINES = 50_000
 """Lines that are kept in memory; the file has all of them."""
 _STAMP = 13
 
