@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from textual import events
 from textual.app import App, ScreenStackError
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
@@ -24,6 +25,7 @@ from stacktui.tui.popups import Popups
 from stacktui.tui.screens.base import WorkbenchScreen
 from stacktui.tui.screens.registry import PLACES, screen_class
 from stacktui.tui.start import First, Prefetch, run_workbench
+from stacktui.tui.typeahead import TypeAhead
 
 if TYPE_CHECKING:
     from stacktui.model.alert import InboxItem
@@ -62,6 +64,7 @@ class WorkbenchApp(App[int]):
         """What changed, and the header's summary."""
         self.doing = Doing(self)
         """Runs operations and shows how they ended."""
+        self._type_ahead = TypeAhead(self, super().on_event)
         self.popups = Popups(self)
         """`:`, `?`, the palette, questions."""
         self.workspace_name = clean(session.workspace.root.name)
@@ -100,6 +103,12 @@ class WorkbenchApp(App[int]):
 
     def on_unmount(self) -> None:
         self.feed.stop()
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
 
     # Dialogs.
 

@@ -17,25 +17,25 @@ class Popups:
     def __init__(self, app: WorkbenchApp) -> None:
         self._app = app
 
-    def command_line(self, screen: WorkbenchScreen[Any]) -> None:
+    async def command_line(self, screen: WorkbenchScreen[Any]) -> None:
         """The `:` line at the bottom."""
         from stacktui.tui.widgets.commandline import CommandLine
 
-        screen.mount_popup(CommandLine(screen))
+        await screen.mount_popup(CommandLine(screen))
 
-    def keys(self, screen: WorkbenchScreen[Any]) -> None:
+    async def keys(self, screen: WorkbenchScreen[Any]) -> None:
         """Every key of where you are."""
         from stacktui.tui.widgets.chooser import Chooser, key_entries
 
         entries = key_entries(screen)
-        screen.mount_popup(Chooser(clean(f"keys {screen.crumb}"), entries))
+        await screen.mount_popup(Chooser(clean(f"keys {screen.crumb}"), entries))
 
-    def palette(self, screen: WorkbenchScreen[Any]) -> None:
+    async def palette(self, screen: WorkbenchScreen[Any]) -> None:
         """Every place and operation."""
         from stacktui.tui.widgets.chooser import Chooser, key_entries, operation_entries, place_entries
 
         entries = [*key_entries(screen), *place_entries(self._app), *operation_entries(self._app, screen)]
-        screen.mount_popup(Chooser(clean("anything"), entries))
+        await screen.mount_popup(Chooser(clean("anything"), entries))
 
     def questions(self) -> None:
         """The questions that wait, to answer one."""

@@ -82,6 +82,27 @@ def test_names_filter_keys_and_back(root: Path) -> None:
         leaves(terminal)
 
 
+def test_keys_that_arrive_at_once_have_their_effect_in_order(root: Path) -> None:
+    (root / "components/artifact_store/archive.yaml").write_text("flavor: local\ndescription: what is old\n")
+    with Terminal(command(root)) as terminal:
+        at_home(terminal)
+        for burst, sees in (
+            (b":artifact_store archive\r", "about archive"),
+            (b"h:runs\r", "› runs"),
+            (b":stacks\r2", "› artifact stores"),
+            (b"/arch", " /arch"),
+            (b"\rh:pro\x7f\x7f\x7fproblems\r", "› problems"),
+            (b"?Leave", "1 of "),
+            (b"\x1b", "› problems"),
+            (b"\x10flavors", "flavors"),
+        ):
+            terminal.send(burst)
+            terminal.wait_for(sees)
+            terminal.settle()
+            assert terminal.process.poll() is None
+        assert not (root / ".stacktui/crashes").exists()
+
+
 def test_follows_the_size_of_its_terminal(root: Path) -> None:
     with Terminal(command(root), columns=80, rows=24) as terminal:
         at_home(terminal)

@@ -62,7 +62,7 @@ async def test_it_shows_ten_categories_with_where_each_is_said(root: Path, size:
     async with workbench(root, size=size) as bench:
         await _build(bench, "nightly")
         await bench.sees(
-            "stack nightly extends default", "alerter", "← default", "over default's", "Every rule passes"
+            "stack nightly extends default", "alerter", "← default", "over default", "Every rule passes"
         )
         await bench.sees("orchestrators (one, required)", "local", "wide", "greedy", "✗ max_workers")
         lines = bench.text().splitlines()
@@ -118,8 +118,9 @@ async def test_minus_takes_out_ones_own_then_what_is_inherited(root: Path) -> No
         )
         await bench.sees("1  orchestrator        local")
         await bench.press("backspace")
-        await bench.sees("none, and one is required", "not default's", "findings 1")
-        assert screen.draft is not None and screen.draft.components["orchestrator"] == ()  # type: ignore[index]
+        await bench.sees("none, required", "not default", "findings 1")
+        assert screen.draft is not None
+        assert screen.draft.components[Category.ORCHESTRATOR] == ()
         await bench.press("minus")
         await bench.sees("1  orchestrator        local")
 
@@ -134,7 +135,8 @@ async def test_several_have_an_order(root: Path) -> None:
         await bench.misses("subprocess, a100")
         await bench.press("space")
         await bench.sees("a100, subprocess")
-        assert screen.draft is not None and not screen.dirty
+        assert screen.draft is not None
+        assert not screen.dirty
 
 
 async def test_a_new_component_is_made_in_place(root: Path) -> None:
@@ -154,7 +156,8 @@ async def test_a_new_component_is_made_in_place(root: Path) -> None:
         await bench.press("enter")
         await bench.wait_for(lambda: bench.screen is screen, "the builder")
         await bench.sees("fresh", "unsaved")
-        assert screen.draft is not None and screen.draft.components["artifact_store"] == ("fresh",)  # type: ignore[index]
+        assert screen.draft is not None
+        assert screen.draft.components[Category.ARTIFACT_STORE] == ("fresh",)
 
 
 async def test_a_protected_stack_asks_for_its_name(root: Path) -> None:
@@ -175,7 +178,7 @@ async def test_a_protected_stack_asks_for_its_name(root: Path) -> None:
         await bench.wait_for(lambda: "artifact_store: team" in file.read_text(), "the edit")
 
 
-@pytest.mark.parametrize("key", ["escape", "s", "h", "q", "1"])
+@pytest.mark.parametrize("key", ["escape", "q"])
 async def test_leaving_with_unsaved_changes_asks(root: Path, key: str) -> None:
     async with workbench(root) as bench:
         screen = await _build(bench, "nightly")
@@ -226,7 +229,8 @@ async def test_a_file_that_changes_underneath_is_said_and_merged_when_asked(root
         await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
         await bench.press("enter")
         await bench.wait_for(lambda: "team" in file.read_text(), "the edit")
-    assert "description: theirs" in file.read_text() and "step_operator: [a100]\n" in file.read_text()
+    assert "description: theirs" in file.read_text()
+    assert "step_operator: [a100]\n" in file.read_text()
 
 
 async def test_a_new_stack_is_only_there_after_it_was_saved(root: Path) -> None:
@@ -252,7 +256,7 @@ async def test_what_is_missing_or_broken_is_told(root: Path) -> None:
     stack(root, "bad", "components: [\n")
     async with workbench(root) as bench:
         await _build(bench, "half")
-        await bench.sees("✗ gone", "there is no such component", "none, and one is required")
+        await bench.sees("✗ gone", "there is no such component", "none, required")
         await bench.press("escape")
         bench.app.open_place("builder", "bad")
         await bench.sees("cannot be read as it is now; E opens it")

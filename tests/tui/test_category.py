@@ -65,13 +65,16 @@ async def test_a_new_file_is_in_the_list_without_a_key(root: Path) -> None:
 async def test_the_command_line_puts_the_cursor_on_a_component(root: Path) -> None:
     component(root, "artifact_store", "team-bucket", "local")
     async with workbench(root) as bench:
-        for _ in range(2):
-            await bench.press("colon")
-            await bench.types("artifact_store team-bucket")
-            await bench.press("enter")
-            await bench.sees("of team-bucket", "about team-bucket")
-            await bench.press("k")
-            await bench.sees("of local")
+        await bench.press("colon")
+        await bench.types("artifact_store team-bucket")
+        await bench.press("enter")
+        await bench.sees("of team-bucket", "about team-bucket")
+        await bench.press("k")
+        await bench.sees("of local")
+        bench.app.open_place("artifact_store", "team-bucket")
+        await bench.sees("of team-bucket")
+        bench.app.open_place("artifact_store", "taem-bucket")
+        await bench.sees("There is no artifact store taem-bucket")
 
 
 async def test_findings_are_counted_and_told(root: Path) -> None:
@@ -192,3 +195,40 @@ async def test_the_pane_waits_for_the_cursor_to_rest(root: Path) -> None:
         await bench.sees("of store-11")
         assert loads[-1] == "store-11"
         assert len(loads) < 12
+
+
+async def test_help_lists_the_keys_of_the_pane_and_why_one_cannot_be_used(root: Path) -> None:
+    component(root, "secrets_manager", "environment", "env")
+    async with workbench(root) as bench:
+        await bench.press("5", "j")
+        await bench.sees("secrets of environment")
+        await bench.press("enter")
+        screen = screen_of(bench)
+        await bench.wait_for(lambda: screen.pane.main.has_focus)
+        keys = {item.facts.id: item for item in screen.all_keys()}
+        assert keys["pane_secrets.reveal"].refused == "no key is chosen"
+        assert keys["pane_secrets.new"].refused == "environment can only be read"
+        assert "category.delete" not in keys
+
+
+async def test_symbols_have_an_ascii_twin(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACKTUI_ASCII", "1")
+    async with workbench(root) as bench:
+        await bench.press("6")
+        await bench.sees("* in default", "subprocess")
+
+
+async def test_a_component_is_added_edited_copied_and_deleted_from_its_screen(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("2")
+        await bench.sees("artifacts of local")
+        for key, title in (("a", "new artifact store"), ("e", "artifact store local"), ("c", "copy of")):
+            await bench.press(key)
+            await bench.sees(title)
+            await bench.wait_for(lambda: not isinstance(bench.screen, CategoryScreen))
+            await bench.press("escape")
+            await bench.wait_for(lambda: isinstance(bench.screen, CategoryScreen))
+        await bench.press("D")
+        await bench.sees("stacks/default.yaml")
+        await bench.press("escape")
+        assert (root / "components/artifact_store/local.yaml").exists()

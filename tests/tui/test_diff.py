@@ -24,15 +24,16 @@ def test_only_the_head_names_files() -> None:
     assert styles["+++ more"] == styles["+new"] == "$tone-ok"
 
 
-@pytest.mark.parametrize(("key", "answer"), [("enter", True), ("y", True), ("escape", None), ("n", None)])
-async def test_a_diff_is_accepted_or_left(tmp_path: Path, key: str, answer: bool | None) -> None:
+async def test_a_diff_is_accepted_or_left(tmp_path: Path) -> None:
     answers: list[Any] = []
     async with workbench(workspace(tmp_path / "w")) as bench:
-        bench.app.ask(DiffDialog("edit stack/x", clean_block(_DIFF), "mind this"), answers.append)
-        await bench.sees("edit stack/x", "+2 -2", "-[b]old[/b]", "mind this")
-        await bench.press(key)
-        await bench.wait_for(lambda: answers, "the answer")
-    assert answers == [answer]
+        for key, answer in (("enter", True), ("y", True), ("escape", None), ("n", None)):
+            answers.clear()
+            bench.app.ask(DiffDialog("edit stack/x", clean_block(_DIFF), "mind this"), answers.append)
+            await bench.sees("edit stack/x", "+2 -2", "-[b]old[/b]", "mind this")
+            await bench.press(key)
+            await bench.wait_for(lambda: answers, "the answer")
+            assert answers == [answer], key
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
@@ -50,12 +51,13 @@ async def test_a_long_diff_scrolls(tmp_path: Path, size: tuple[int, int]) -> Non
         await bench.sees("+line 0")
 
 
-@pytest.mark.parametrize(("key", "answer"), [("enter", "both"), ("t", "theirs"), ("escape", None)])
-async def test_two_versions_are_kept_both_or_one(tmp_path: Path, key: str, answer: str | None) -> None:
+async def test_two_versions_are_kept_both_or_one(tmp_path: Path) -> None:
     answers: list[Any] = []
     async with workbench(workspace(tmp_path / "w")) as bench:
-        bench.app.ask(ConflictDialog(clean_block("stacks/x.yaml"), clean_block(_DIFF)), answers.append)
-        await bench.sees("stacks/x.yaml changed on disk", "Nothing was written")
-        await bench.press(key)
-        await bench.wait_for(lambda: answers, "the answer")
-    assert answers == [answer]
+        for key, answer in (("enter", "both"), ("t", "theirs"), ("escape", None)):
+            answers.clear()
+            bench.app.ask(ConflictDialog(clean_block("stacks/x.yaml"), clean_block(_DIFF)), answers.append)
+            await bench.sees("stacks/x.yaml changed on disk", "Nothing was written")
+            await bench.press(key)
+            await bench.wait_for(lambda: answers, "the answer")
+            assert answers == [answer], key

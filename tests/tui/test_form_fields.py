@@ -49,9 +49,12 @@ def test_each_type_has_its_field() -> None:
         "environment": Kind.PAIRS, "free": Kind.YAML, "views": Kind.YAML, "password": Kind.TEXT, "port": Kind.SCALAR,
     }  # fmt: skip
     specs = {spec.name: spec for spec in config_specs(Everything)}
-    assert specs["text"].required and specs["text"].about() == "text · required"
+    assert specs["text"].required
+    assert specs["text"].about() == "text · required"
     assert specs["whole"].about() == "whole number · optional, 3 by default"
-    assert specs["password"].secretable and specs["port"].secretable and not specs["text"].secretable
+    assert specs["password"].secretable
+    assert specs["port"].secretable
+    assert not specs["text"].secretable
     assert [choice.label for choice in specs["flag"].choices] == ["yes (default)", "yes", "no"]
 
 
@@ -73,7 +76,8 @@ def test_a_value_of_whatever_kind_comes_back_as_it_was(spec: FieldSpec, value: A
     if value == "":
         assert back is ABSENT or back == ""
     else:
-        assert back == value and type(back) is type(value)
+        assert back == value
+        assert type(back) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,8 @@ def test_a_draft_that_was_not_touched_is_the_component_that_it_was_made_from() -
     }
     draft = _draft(config)
     built = draft.build(())
-    assert built.component is not None and list(built.component.config.items()) == list(config.items())
+    assert built.component is not None
+    assert list(built.component.config.items()) == list(config.items())
     assert not draft.dirty
     # Its own key that the flavor does not know stands in a field of its own, with the reason.
     assert "unknown" in built.problems["config"]
@@ -111,7 +116,9 @@ def test_an_emptied_field_leaves_the_file() -> None:
     draft = _draft({"text": "t", "whole": 4})
     draft.texts["config.whole"] = ""
     built = draft.build(())
-    assert built.component is not None and built.component.config == {"text": "t"} and not built.problems
+    assert built.component is not None
+    assert built.component.config == {"text": "t"}
+    assert not built.problems
 
 
 def test_what_is_wrong_stands_at_its_field_with_the_models_own_words() -> None:
@@ -123,7 +130,8 @@ def test_what_is_wrong_stands_at_its_field_with_the_models_own_words() -> None:
         "config.views": "- name: 1",
     }
     built = draft.build(())
-    assert built.component is None and set(built.problems) == {"config.environment"}
+    assert built.component is None
+    assert set(built.problems) == {"config.environment"}
     draft.texts["config.environment"] = "X: 1"
     problems = draft.build(()).problems
     assert problems["config.whole"] == "must be greater than or equal to 1"
@@ -139,4 +147,5 @@ def test_a_rebase_takes_in_their_values_and_keeps_mine() -> None:
     draft.rebase(theirs, Everything)
     built = draft.build(())
     assert built.component is not None
-    assert built.component.config == {"text": "new", "whole": 5, "word": "b"} and draft.dirty
+    assert built.component.config == {"text": "new", "whole": 5, "word": "b"}
+    assert draft.dirty

@@ -251,3 +251,32 @@ def test_wide_characters_are_measured_in_cells() -> None:
     assert fit("数据", 6, "left") == "数据  "
     assert cell_len(fit("数据数据数据", 6, "left")) == 6
     assert fit("数据数据数据", 6, "left").rstrip().endswith("…")
+
+
+async def test_what_comes_in_at_the_top_is_seen_there() -> None:
+    app = GridApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        grid = app.grid
+        grid.set_rows(rows(50, start=100))
+        await pilot.press("j")
+        grid.set_rows([*rows(3, start=0), *rows(50, start=100)])
+        await pilot.pause()
+        assert grid.cursor_key == "k101"
+        assert grid.scroll_offset.y == 0
+        grid.set_rows([*rows(10, start=20), *rows(3, start=0), *rows(50, start=100)])
+        await pilot.pause()
+        # The cursor stays on its row, and in sight.
+        assert grid.cursor_key == "k101"
+        assert grid.scroll_offset.y <= grid.cursor < grid.scroll_offset.y + grid._page_height
+
+
+async def test_a_view_in_the_middle_stays_where_it_is() -> None:
+    app = GridApp()
+    async with app.run_test(size=(60, 10)) as pilot:
+        grid = app.grid
+        grid.set_rows(rows(50, start=100))
+        await pilot.press("pagedown", "pagedown")
+        key, offset = grid.cursor_key, grid.cursor - grid.scroll_offset.y
+        grid.set_rows([*rows(3, start=0), *rows(50, start=100)])
+        await pilot.pause()
+        assert (grid.cursor_key, grid.cursor - grid.scroll_offset.y) == (key, offset)

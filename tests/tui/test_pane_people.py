@@ -112,6 +112,15 @@ async def test_a_question_that_waits_is_first_and_enter_answers_it(root: Path) -
         await bench.misses("1 to answer")
 
 
+async def test_what_others_wrote_is_shown_as_text_and_does_nothing(root: Path) -> None:
+    async with workbench(root) as bench:
+        text = "done \x1b[2J\x1b]52;c;aGk=\x07 [bold]now[/bold] [/a/b]"
+        run_operation(bench.session, all_operations()["alert post"], text=text)
+        await bench.press("0")
+        await bench.sees("[bold]now[/bold] [/a/b]", "␛[2J")
+        assert "\x1b" not in bench.text()
+
+
 async def test_a_test_message_is_posted(root: Path) -> None:
     async with workbench(root) as bench:
         await bench.press("0", "enter")
@@ -143,7 +152,8 @@ async def test_experiments_by_metric_with_the_curves_of_the_marked_ones(root: Pa
         await bench.sees("least first")
         assert [row.key for row in pane.main_grid.rows] == [runs[1].id, runs[2].id, runs[0].id]
         await bench.press("g", "space", "space")
-        await bench.sees("loss of 3 runs", "a try-", "b try-", "c try-")
+        await bench.sees("loss of 3 runs", "a try-2", "b try-3", "c try-1")
+        await bench.wait_for(lambda: [row.cells[1].text for row in pane.main_grid.rows] == ["a", "b", "c"])
         assert len(pane.query_one(Curves).series) == 3
         await bench.press("equals_sign")
         await bench.sees("2 experiments", "! lr", "loss", "accuracy")

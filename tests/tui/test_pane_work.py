@@ -33,10 +33,12 @@ async def test_an_orchestrator_shows_what_runs_and_what_waits_for_what(root: Pat
                 fit=StepStatus.PENDING,
                 tell=StepStatus.PENDING,
             )
-            await bench.sees("now  (1 running, 2 waiting)", "● running", "waits for load", "waits for fit")
+            await bench.sees(
+                "now  nightly  (1 running, 2 waiting)", "● running", "waits for load", "waits for fit"
+            )
             await bench.sees("1 of 1 worker busy")
             add_steps(store, run, "orchestrator/local", load=StepStatus.SUCCEEDED, fit=StepStatus.RUNNING)
-            await bench.sees("lately", "✓ succeeded", "now  (1 running, 1 waiting)")
+            await bench.sees("lately  nightly", "✓ succeeded", "now  nightly  (1 running, 1 waiting)")
             await bench.misses("waits for load")
 
 
@@ -68,7 +70,7 @@ async def test_enter_on_a_step_opens_its_run_and_x_stops_one_that_runs(root: Pat
         with store.hold(run.id):
             add_steps(store, run, "orchestrator/local", fit=StepStatus.RUNNING)
             await bench.press("1")
-            await bench.sees("now  (1 running")
+            await bench.sees("now  nightly  (1 running")
             await bench.press("enter")
             await bench.sees("x stop run")
             await bench.press("x")

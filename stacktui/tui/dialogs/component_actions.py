@@ -102,7 +102,9 @@ def users_text(label: Clean, users: tuple[str, ...]) -> Clean:
     shown = users[:8]
     more = f"\n  and {len(users) - len(shown)} more" if len(users) > len(shown) else ""
     lines = "\n".join(f"  {clean(user)}" for user in shown)
-    return clean_block(f"{label} is used by\n{lines}{more}\n\nThey will not be valid without it.")
+    return clean_block(
+        f"{label} is used by\n{lines}{more}\n\n{'They' if len(users) > 1 else 'It'} will not be valid without it."
+    )
 
 
 def _doomed(session: Session, category: Category, name: str) -> _Doomed:

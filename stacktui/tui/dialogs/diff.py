@@ -57,7 +57,10 @@ class _Diff(Dialog[R]):
 
     def _fit(self) -> None:
         for scroll in self.query(VerticalScroll):
-            lines = self._LINES_AROUND + (self._note.count("\n") + 2 if self._note else 0)
+            lines = self._LINES_AROUND
+            if self._note:
+                width = max(20, min(130, self.app.size.width * 94 // 100) - 6)
+                lines += 1 + sum(1 + len(line) // width for line in self._note.split("\n"))
             scroll.styles.max_height = max(3, self.app.size.height - lines)
 
     def action_scroll(self, by: int) -> None:

@@ -23,7 +23,7 @@ from stacktui.tui.dialogs.form_draft import Built
 from stacktui.tui.dialogs.form_facts import FormFacts, Opening, model_of, read_facts
 from stacktui.tui.dialogs.form_fields import FieldSpec, Kind
 from stacktui.tui.dialogs.form_widgets import FormButton, FormRow
-from stacktui.tui.dialogs.saving import ask_about_conflict, save
+from stacktui.tui.dialogs.saving import errors_note, save, show_versions
 from stacktui.tui.dialogs.simple import ConfirmDialog
 from stacktui.tui.keys import bind
 from stacktui.tui.live import LiveView, Topic
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _AROUND = 11
 """Lines of the dialog that are not fields."""
+_BANNER = 3
 
 
 class ComponentForm(Dialog[str], LiveView[FormFacts]):
@@ -112,8 +113,9 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         self.workbench.feed.screen_resumed()
 
     def _fit(self) -> None:
-        for fields in self.query("#form-fields"):
-            fields.styles.max_height = max(4, self.app.size.height - _AROUND)
+        banner = self.query_one(".form-banner", Static)
+        room = self.app.size.height - _AROUND - (_BANNER if banner.display else 0)
+        self.query_one("#form-fields").styles.max_height = max(4, room)
 
     def _row(self, key: str) -> FormRow | None:
         return next((row for row in self.query(FormRow) if row.spec.key == key), None)
@@ -156,6 +158,7 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         banner = self.query_one(".form-banner", Static)
         banner.display = bool(text)
         banner.update(Content(f"! {text}"))
+        self._fit()
 
     @property
     def _conflicts(self) -> bool:
@@ -175,22 +178,15 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         if component is None:
             self._say("Correct the fields first: what you typed cannot be written yet.", error=True)
             return
-        session = self.session
 
-        def build() -> Change:
+        def build(session: Session) -> Change:
             from stacktui.operations.component_edit import component_change
 
             return component_change(session, component, base)
 
-        def built(change: Any, error: BaseException | None) -> None:
-            from stacktui.tui.doing import one_line
-
-            if error is not None:
-                self._say(one_line(error), error=True)
-            else:
-                ask_about_conflict(self.workbench, theirs.file, theirs.raw, change.edits[0].after, self._take)
-
-        self.workbench.background.submit(build, built)
+        show_versions(
+            self.workbench, build, theirs, failed=lambda text: self._say(text, error=True), then=self._take
+        )
 
     def _take(self, verdict: Verdict) -> None:
         """Go on from the version on disk, with what was typed here or without."""
@@ -390,10 +386,8 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
                 else new_component(session.workspace, component)
             )
 
-        errors = [one for one in self._findings if one.severity is Severity.ERROR]
-        note = "\n".join(f"{glyph('✗')} {clean(one.message)}" for one in errors[:3])
         save(
-            self.workbench, build, saved=self._saved, note=note,
+            self.workbench, build, saved=self._saved, note=errors_note(self._findings),
             failed=lambda text: self._say(text, error=True),
             unchanged=lambda: self._say("Nothing differs from the file."),
             conflict=lambda _: self._conflicted(),

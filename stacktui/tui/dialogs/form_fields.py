@@ -301,4 +301,4 @@ def showable(text: str) -> bool:
 
 def looks_secret(name: str) -> bool:
     """Whether a field of that name may hold a credential, where a reference may stand in it."""
-    return shown_config({name: "x"}, None)[name] == MASK
+    return bool(shown_config({name: "x"}, None)[name] == MASK)

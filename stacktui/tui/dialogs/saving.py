@@ -6,11 +6,13 @@ refusal or somebody else's edit loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from stacktui.model.diagnostic import Diagnostic, Severity
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.dialogs.diff import ConflictDialog, DiffDialog, Verdict
+from stacktui.tui.marks import glyph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
     from stacktui.tui.app import WorkbenchApp
     from stacktui.workspace.changes import Change, FileEdit
+    from stacktui.workspace.reading import Entry
 
 
 def save(
@@ -71,10 +74,40 @@ def save(
     app.background.submit(lambda: build(session), built)
 
 
-def ask_about_conflict(
-    app: WorkbenchApp, file: Path, theirs: bytes | None, mine: bytes | None, then: Callable[[Verdict], Any]
+def errors_note(findings: Iterable[Diagnostic]) -> Clean:
+    """The errors among the findings, to stand above a diff; empty without any."""
+    errors = [one for one in findings if one.severity is Severity.ERROR]
+    lines = [f"{glyph('✗')} {clean(one.message)}" for one in errors[:3]]
+    if len(errors) > 3:
+        lines.append(f"  and {len(errors) - 3} more errors")
+    return clean_block("\n".join(lines))
+
+
+def show_versions(
+    app: WorkbenchApp,
+    build: Callable[[Session], Change],
+    theirs: Entry[Any],
+    *,
+    failed: Callable[[Clean], Any],
+    then: Callable[[Verdict], Any],
 ) -> None:
     """Show what is on disk against what would be written, and ask what to keep. `then` is not called if it was left."""
+    from stacktui.tui.doing import one_line
+
+    session = app.session
+
+    def built(change: Any, error: BaseException | None) -> None:
+        if error is not None:
+            failed(one_line(error))
+        else:
+            _ask(app, theirs.file, theirs.raw, change.edits[0].after, then)
+
+    app.background.submit(lambda: build(session), built)
+
+
+def _ask(
+    app: WorkbenchApp, file: Path, theirs: bytes, mine: bytes | None, then: Callable[[Verdict], Any]
+) -> None:
     from stacktui.operations.documents import relative
     from stacktui.workspace.changes import Change, FileEdit
 

@@ -72,8 +72,8 @@ class AlerterPane(Pane[Inbox]):
             Grid(
                 Column("state", "", 1),
                 Column("text", "message", 24, grow=True),
-                Column("answer", "answer", 14, drop=2),
-                Column("from", "from", 12, drop=3),
+                Column("answer", "answer", 11, drop=2),
+                Column("from", "from", 8, drop=3),
                 Column("age", "age", 5, align="right"),
                 markable=False,
                 marker_without_focus=False,

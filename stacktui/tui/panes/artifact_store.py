@@ -244,10 +244,7 @@ def _preview_section(found: ArtifactPreview, width: int) -> Section:
         text = text_table(found.columns, found.rows, width)
     else:
         text = Clean("\n".join(line[:width] for line in clean_block(found.text).split("\n")))
-    facts = [Fact(Clean(""), text)]
-    if found.note:
-        facts.append(Fact(Clean(""), clean(found.note), Tone.MUTED))
-    return Section(Clean(""), tuple(facts))
+    return Section(clean(found.note), (Fact(Clean(""), text),))
 
 
 def _lineage_sections(found: Lineage) -> list[Section]:

@@ -18,7 +18,7 @@ from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, glyph, symbol_of, tone_of
 from stacktui.tui.panes.base import DEBOUNCE_SECONDS, Pane, Source
 from stacktui.tui.screens.base import Subject
-from stacktui.tui.widgets.curve import LETTERS, Curves, Series, number_text
+from stacktui.tui.widgets.curve import LETTERS, TONES, Curves, Series, number_text
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _AT_MOST = 200
 _POINTS = 600
 _TRIED = 20
+_VALUE = 3
+"""The column with the metric."""
 _ORDERS = ("newest", "greatest", "least")
 
 
@@ -85,6 +87,8 @@ class ExperimentTrackerPane(Pane[Experiments]):
         self._order = _ORDERS[0]
         self._curve_timer: Timer | None = None
         self._asked: tuple[object, ...] = ()
+        self._letters: dict[str, str] = {}
+        """Which letter each drawn run has in the plot, where there are several."""
 
     def body(self) -> ComposeResult:
         yield self.main_panel(
@@ -134,10 +138,10 @@ class ExperimentTrackerPane(Pane[Experiments]):
         if self._order != "newest" and self._metric is not None:
             lines.sort(key=self._rank)
         grid = self.main_grid
-        if grid.columns[2].title != (self._metric or "metric"):
+        if grid.columns[_VALUE].title != (self._metric or "metric"):
             grid.set_columns(*_columns(self._metric))
         best = self._best(data)
-        grid.set_rows(_row(line, self._metric, best) for line in lines)
+        grid.set_rows(_row(line, self._metric, best, self._letters.get(line.run_id, "")) for line in lines)
         order = "" if self._order == "newest" else f"{self._order} first"
         self.entitle(len(lines), order)
         self._draw_curves()
@@ -169,12 +173,16 @@ class ExperimentTrackerPane(Pane[Experiments]):
         data, name, session, metric = self.data, self.aimed_at, self.session, self._metric
         grid = self.main_grid
         wanted = [line for line in (data.lines if data else ()) if line.run_id in grid.marks]
+        places = {row.key: place for place, row in enumerate(grid.rows)}
+        wanted.sort(key=lambda line: places.get(line.run_id, len(places)))
         under = self._line()
         if under is not None and under not in wanted:
-            wanted.insert(0, under)
+            # Last, so that the marked ones keep their letters while the cursor moves.
+            wanted = [*wanted[: len(LETTERS) - 1], under]
         if name is None or metric is None or not wanted:
             self.query_one(Curves).show_series((), Clean("No curve: it logged no metric."))
             self.detail_title("curve")
+            self._show_letters(())
             return
         wanted = wanted[: len(LETTERS)]
         asked = (name, metric, tuple(line.run_id for line in wanted))
@@ -191,6 +199,7 @@ class ExperimentTrackerPane(Pane[Experiments]):
                 none = Clean(f"{clean(wanted[0].name)} has no {clean(metric)}; m chooses another metric.")
                 self.query_one(Curves).show_series(result, none)
                 self._curve_title(metric, result)
+                self._show_letters(result)
 
         self.workbench.background.submit(partial(self._curves, session, name, metric, tuple(wanted)), arrived)
 
@@ -201,6 +210,18 @@ class ExperimentTrackerPane(Pane[Experiments]):
             self.detail_title(clean(f"{metric} of {series[0].label}"), Clean(note))
         else:
             self.detail_title(clean(f"{metric} of {len(series)} runs"), Clean("= compares" if series else ""))
+
+    def _show_letters(self, series: tuple[Series, ...]) -> None:
+        """Say in the list which curve is whose."""
+        letters = {one.key: LETTERS[number] for number, one in enumerate(series)} if len(series) > 1 else {}
+        old, self._letters = self._letters, letters
+        if old == letters or self.data is None:
+            return
+        best = self._best(self.data)
+        for line in self.data.lines:
+            if old.get(line.run_id) != letters.get(line.run_id):
+                row = _row(line, self._metric, best, letters.get(line.run_id, ""))
+                self.main_grid.update_row(row)
 
     def _curves(
         self, session: Session, name: str, metric: str, lines: tuple[ExperimentLine, ...]
@@ -314,6 +335,7 @@ def _columns(metric: str | None) -> tuple[Column, ...]:
     title = clean(metric or "metric")
     return (
         Column("status", "", 1),
+        Column("letter", "", 1),
         Column("name", "run", 16, grow=True),
         Column("value", title, min(max(len(title), 8), 18), align="right"),
         Column("experiment", "experiment", 10, drop=2),
@@ -322,7 +344,7 @@ def _columns(metric: str | None) -> tuple[Column, ...]:
     )
 
 
-def _row(line: ExperimentLine, metric: str | None, best: float) -> Row:
+def _row(line: ExperimentLine, metric: str | None, best: float, letter: str) -> Row:
     value = line.value(metric)
     shown = Clean("-") if math.isnan(value) else clean(number_text(value))
     tone = Tone.MUTED if math.isnan(value) else Tone.OK if value == best else Tone.STRONG
@@ -330,6 +352,7 @@ def _row(line: ExperimentLine, metric: str | None, best: float) -> Row:
         line.run_id,
         (
             Cell(symbol_of(line.status), tone_of(line.status)),
+            Cell(Clean(letter), TONES[LETTERS.index(letter)] if letter else Tone.PLAIN),
             Cell(line.name),
             Cell(Clean(f"{glyph('✓')} {shown}") if value == best else shown, tone),
             Cell(line.experiment, Tone.MUTED),

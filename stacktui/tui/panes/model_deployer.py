@@ -102,6 +102,8 @@ class ModelDeployerPane(Pane[Servers]):
     def _look_again(self) -> None:
         if self.view_visible and self.data is not None and self.data.servers:
             self.reload()
+            # What its server wrote meanwhile.
+            self._load_detail()
 
     def read(self, source: Source) -> Servers:
         deployer = cast("ModelDeployer", source.live)

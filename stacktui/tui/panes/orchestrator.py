@@ -17,7 +17,7 @@ class OrchestratorPane(WorkPane):
 
     WORD = "steps"
     EMPTY = Clean("No step has run on it yet. n starts a run.")
-    NOTE = "waits for"
+    NOTE = ""
     SLOT = "worker"
 
     def slots_of(self, live: StackComponent) -> int | None:

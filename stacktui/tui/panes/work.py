@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _UNFINISHED_RUNS = 50
 _LATELY_RUNS = 12
 _LATELY_STEPS = 40
+_RUNNING = ("running", "retrying")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Work:
 
     @property
     def busy(self) -> int:
-        return sum(line.status in ("running", "retrying") for line in self.now)
+        return sum(line.status in _RUNNING for line in self.now)
 
 
 class WorkPane(Pane[Work]):
@@ -81,10 +82,9 @@ class WorkPane(Pane[Work]):
             Grid(
                 Column("status", "state", 11),
                 Column("step", "step", 12, grow=True),
-                Column("run", "run", 12, grow=True, drop=2),
-                Column("note", self.NOTE, 22, drop=1),
+                Column("note", self.NOTE, 20, grow=True, drop=1),
                 Column("took", "took", 6, align="right"),
-                Column("age", "ended", 5, align="right", drop=3),
+                Column("age", "ended", 5, align="right", drop=2),
                 markable=False,
                 marker_without_focus=False,
                 id="work",
@@ -127,14 +127,16 @@ class WorkPane(Pane[Work]):
 
     def draw(self, data: Work) -> None:
         rows: list[Row] = []
-        if data.now:
-            waiting = len(data.now) - data.busy
-            title = f"now  ({data.busy} running, {waiting} waiting)"
-            rows.append(Row("now", (Cell(Clean(title)),), heading=True))
-            rows += [_row(line) for line in data.now]
-        if data.lately:
-            rows.append(Row("lately", (Cell(Clean("lately")),), heading=True))
-            rows += [_row(line) for line in data.lately]
+        for group in _by_run(data.now):
+            running = sum(line.status in _RUNNING for line in group)
+            title = f"now  {group[0].run}  ({running} running, {len(group) - running} waiting)"
+            rows.append(Row(f"now {group[0].run_id}", (Cell(clean(title)),), heading=True))
+            rows += [_row(line) for line in group]
+        for group in _by_run(data.lately):
+            rows.append(
+                Row(f"lately {group[0].run_id}", (Cell(clean(f"lately  {group[0].run}")),), heading=True)
+            )
+            rows += [_row(line) for line in group]
         self.main_grid.set_rows(rows)
         slots = data.slots
         places = f"{data.busy} of {slots} {self.SLOT}{'s' if slots != 1 else ''} busy" if slots else ""
@@ -231,19 +233,26 @@ def resources_text(wanted: Resources) -> Clean:
     return Clean(" ".join(parts))
 
 
+def _by_run(lines: tuple[WorkLine, ...]) -> list[list[WorkLine]]:
+    """The lines of each run together, in the order in which runs first come."""
+    groups: dict[str, list[WorkLine]] = {}
+    for line in lines:
+        groups.setdefault(line.run_id, []).append(line)
+    return list(groups.values())
+
+
 def _when(line: WorkLine) -> float:
     moment = line.finished_at or line.started_at
     return moment.timestamp() if moment is not None else 0.0
 
 
 def _row(line: WorkLine) -> Row:
-    running = line.status in ("running", "retrying")
+    running = line.status in _RUNNING
     return Row(
         line.key,
         (
             Cell(state_text(line.status), tone_of(line.status)),
             Cell(clean(line.step), Tone.STRONG if running else Tone.PLAIN),
-            Cell(line.run, Tone.MUTED),
             Cell(line.note, Tone.MUTED),
             Cell(running_for(line.started_at) if running else elapsed(line.duration_s)),
             Cell(ago(line.finished_at), Tone.MUTED),

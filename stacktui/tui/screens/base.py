@@ -282,10 +282,10 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
     def action_focus_previous(self) -> None:
         self.focus_previous()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         grid = self.filter_target()
         if grid is not None:
-            self._filter_line().open(grid)
+            (await self._filter_line()).open(grid)
 
     def action_back(self) -> None:
         """Clear the notice and the filter first, then go back."""
@@ -301,14 +301,14 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
             return
         self.workbench.back()
 
-    def action_command_line(self) -> None:
-        self.workbench.popups.command_line(self)
+    async def action_command_line(self) -> None:
+        await self.workbench.popups.command_line(self)
 
-    def action_keys_help(self) -> None:
-        self.workbench.popups.keys(self)
+    async def action_keys_help(self) -> None:
+        await self.workbench.popups.keys(self)
 
-    def action_palette(self) -> None:
-        self.workbench.popups.palette(self)
+    async def action_palette(self) -> None:
+        await self.workbench.popups.palette(self)
 
     def action_questions(self) -> None:
         self.workbench.popups.questions()
@@ -324,21 +324,24 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         self.workbench.feed.stop()
         self.workbench.exit(0)
 
-    def _filter_line(self) -> FilterLine:
+    async def _filter_line(self) -> FilterLine:
         from stacktui.tui.widgets.filterline import FilterLine
 
         for line in self.query(FilterLine):
             return line
         line = FilterLine()
-        self.query_one(".filter-host", Container).mount(line)
+        await self.query_one(".filter-host", Container).mount(line)
         return line
 
-    def mount_popup(self, popup: Widget) -> None:
-        """Put a popup (`:`, `?`, the palette) over this screen; there is one at a time, and its key again closes it."""
+    async def mount_popup(self, popup: Widget) -> None:
+        """Put a popup (`:`, `?`, the palette) over this screen; there is one at a time, and its key again closes it.
+
+        It is there, and takes the next key, when this returns.
+        """
         from stacktui.tui.widgets.chooser import Popup
 
         for old in self.query(Popup):
             if not old.closing:
                 old.close()
                 return
-        self.query_one(".overlay", Container).mount(popup)
+        await self.query_one(".overlay", Container).mount(popup)

@@ -30,6 +30,7 @@ from stacktui.tui.screens.builder_rows import (
     finding_rows,
     slot_row,
 )
+from stacktui.tui.screens.problems import finding_keys
 from stacktui.tui.snapshots.builder import (
     BuilderSnapshot,
     CandidateLine,
@@ -109,7 +110,7 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
         with Panel(title="findings", id="builder-findings-panel"):
             yield Grid(
                 *FINDINGS, header=False, markable=False, id="builder-findings",
-                empty=Clean(f"{glyph('✓')} Every rule passes."),
+                empty=Clean("Not checked yet."),
             )  # fmt: skip
 
     @property
@@ -134,6 +135,7 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
         self.slots.set_rows(slot_row(slot) for slot in snapshot.slots)
         self.candidates.set_rows(candidate_rows(snapshot.category, snapshot.candidates))
         findings = self.query_one("#builder-findings", Grid)
+        findings.empty = Clean(f"{glyph('✓')} Every rule passes.")
         findings.set_rows(finding_rows(snapshot.findings, snapshot.root))
         self.query_one("#builder-findings-panel", Panel).set_title("findings", len(snapshot.findings) or None)
         facts = snapshot.category.facts
@@ -173,6 +175,14 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
     @on(Grid.Moved, "#builder-candidates")
     def _candidate_moved(self) -> None:
         self._about()
+
+    @on(Grid.Moved, "#builder-findings")
+    def _finding_moved(self, event: Grid.Moved) -> None:
+        # Its line may be cut off: the whole of it is said below.
+        if event.grid.has_focus and self.snapshot is not None:
+            found = next((one for key, one in finding_keys(self.snapshot.findings) if key == event.key), None)
+            if found is not None:
+                self.notice(clean(found.message), error=found.severity is Severity.ERROR)
 
     @on(Grid.Opened, "#builder-slots")
     def _slot_opened(self) -> None:
@@ -230,7 +240,7 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
 
     def action_versions(self) -> None:
         """Show what is on disk beside what would be written, and ask what to keep."""
-        from stacktui.tui.dialogs.saving import ask_about_conflict
+        from stacktui.tui.dialogs.saving import show_versions
 
         draft, mine = self.draft, self._origin
         theirs = self.snapshot.entry if self.snapshot else None
@@ -240,7 +250,6 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
         if theirs is None or theirs.stale:
             self.notice("What is on disk cannot be read as a stack; yours is kept here.", error=True)
             return
-        session = self.session
 
         def take(verdict: Verdict) -> None:
             if verdict == "theirs":
@@ -250,20 +259,14 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
                 self.reload_now()
             self.notice("")
 
-        def built(change: Any, error: BaseException | None) -> None:
-            from stacktui.tui.doing import one_line
-
-            if error is not None:
-                self.notice(one_line(error), error=True)
-            else:
-                ask_about_conflict(self.workbench, theirs.file, theirs.raw, change.edits[0].after, take)
-
-        def build() -> Change:
+        def build(session: Session) -> Change:
             from stacktui.operations.stack_edit import stack_change
 
             return stack_change(session, draft, mine)
 
-        self.workbench.background.submit(build, built)
+        show_versions(
+            self.workbench, build, theirs, failed=lambda text: self.notice(text, error=True), then=take
+        )
 
     # Edits.
 
@@ -408,7 +411,7 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
             self._save(draft, origin)
 
     def _save(self, draft: Stack, origin: Entry[Stack] | None) -> None:
-        from stacktui.tui.dialogs.saving import save
+        from stacktui.tui.dialogs.saving import errors_note, save
 
         def build(session: Session) -> Change:
             from stacktui.operations.stack_edit import stack_change
@@ -421,13 +424,9 @@ class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
                 else new_stack(session.workspace, draft)
             )
 
-        found = self.snapshot.findings if self.snapshot else ()
-        errors = [one for one in found if one.severity is Severity.ERROR]
-        note = "\n".join(f"{glyph('✗')} {clean(one.message)}" for one in errors[:3])
-        if len(errors) > 3:
-            note += f"\n  and {len(errors) - 3} more errors"
+        findings = self.snapshot.findings if self.snapshot else ()
         save(
-            self.workbench, build, saved=self._saved, note=note,
+            self.workbench, build, saved=self._saved, note=errors_note(findings),
             failed=lambda text: self.notice(text, error=True),
             unchanged=lambda: self.notice("Nothing differs from the file."),
             conflict=lambda _: self.notice(

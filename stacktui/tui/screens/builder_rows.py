@@ -20,13 +20,13 @@ SLOTS = (
     Column("key", "", 1),
     Column("category", "", 18),
     Column("names", "", 14, grow=True),
-    Column("origin", "", 16, drop=1),
+    Column("origin", "", 12, drop=1),
 )
 CANDIDATES = (
     Column("in", "", 1),
-    Column("name", "", 14, grow=True),
+    Column("name", "", 12, grow=True),
     Column("flavor", "", 10, drop=2),
-    Column("why", "", 22, grow=True, drop=1),
+    Column("why", "", 18, grow=True, drop=1),
 )
 FINDINGS = (
     Column("severity", "", 1),
@@ -40,13 +40,13 @@ def slot_row(slot: BuilderSlot) -> Row:
     facts = slot.category.facts
     origin = Clean("")
     if slot.own and slot.origin:
-        origin = Clean(f"{'over' if slot.names else 'not'} {slot.origin}'s")
+        origin = Clean(f"{'over' if slot.names else 'not'} {slot.origin}")
     elif slot.names and not slot.own:
         origin = Clean(f"{glyph('←')} {slot.origin}")
     if slot.names:
         shown, tone = clean(", ".join(slot.names)), Tone.STRONG if slot.own else Tone.PLAIN
     else:
-        shown, tone = Clean("none, and one is required" if slot.category.required else "none"), Tone.MUTED
+        shown, tone = Clean("none, required" if slot.category.required else "none"), Tone.MUTED
     if slot.wrong:
         shown, tone = Clean(f"{glyph('✗')} {shown}"), Tone.ERROR
     return Row(

@@ -333,7 +333,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
             else:
                 found = ProbeLine(result.ok, clean(result.message), result.latency_s)
                 self._probed[name] = (line.component, found)
-                self.notice(Clean(f"{name}: {found.message}"), error=not found.ok)
+                self.notice(clean(f"{name}: {found.message}"), error=not found.ok)
                 self.workbench.feed.publish(Topic.PROBES)
                 self._about()
             self._redraw_row(name)

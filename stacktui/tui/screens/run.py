@@ -229,13 +229,13 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         else:
             super().action_back()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         if isinstance(self.focused, LogView):
             self.query_one(LogPanel).search()
         elif self.has_class("-zoomed"):
             self.notice(Clean("/ searches the log: z shows it"))
         else:
-            super().action_filter()
+            await super().action_filter()
 
     def action_save_log(self) -> None:
         from stacktui.tui.dialogs.simple import PromptDialog

@@ -163,7 +163,7 @@ class LogPanel(Panel):
         notes = [f"{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
         if view.dropped or self._late:
             notes.append("earlier ones are in the file: o saves all")
-        if view.search:
+        if view.search and not self._search.has_focus_within:
             notes.append(f"/{clean(view.search)} {view.hit_number} of {count_text(view.hit_count)}")
         if view.wrapping:
             notes.append("wrapped")

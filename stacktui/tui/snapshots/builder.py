@@ -83,12 +83,12 @@ def load_builder(
     snapshot, registry = session.snapshot(), session.registry()
     entry = snapshot.stacks.get(name)
     if draft is None:
-        if fresh is None and entry is None:
-            session.stack_name(name, snapshot)
         if (entry is not None and entry.stale) or name in snapshot.broken_stacks:
             raise OperationError(
                 f"the file of stack {name} cannot be read as it is now; E opens it in your editor"
             )
+        if fresh is None and entry is None:
+            session.stack_name(name, snapshot)
         draft = entry.value if entry is not None else fresh
         assert draft is not None
     chain = ancestry(snapshot, draft).chain

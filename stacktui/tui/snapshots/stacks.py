@@ -143,7 +143,7 @@ def slot_line(
 ) -> SlotLine:
     """One category as a line: what fills it, where that is said, and how its last probe ended."""
     if not names:
-        text = "none, and one is required" if category.required else "none"
+        text = "none, required" if category.required else "none"
         return SlotLine(
             category, (), Clean(text), Clean(""), Clean(""), "missing" if category.required else "empty"
         )

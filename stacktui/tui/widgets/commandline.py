@@ -141,7 +141,7 @@ class CommandLine(Popup):
         asked, app = self._asked, self._over.workbench
 
         def arrived(result: Any, error: BaseException | None) -> None:
-            if asked == self._asked and self.is_attached and error is None:
+            if asked == self._asked and self.is_attached and not self.closing and error is None:
                 self._show(result)
 
         def work() -> Any:

@@ -16,21 +16,15 @@ from textual.content import Content
 from textual.widget import Widget
 
 from stacktui.model.text import Clean
-from stacktui.tui.marks import ascii_only, glyph
+from stacktui.tui.marks import Tone, ascii_only
+from stacktui.tui.widgets.facts import STYLES
 
 LETTERS = "abcdefgh"
 """The most curves that one plot takes."""
-STYLES = (
-    "$tone-accent",
-    "$tone-ok",
-    "$tone-warn",
-    "$tone-error",
-    "$tone-running",
-    "$foreground",
-    "$quiet",
-    "bold",
-)
-"""The style of each curve, in order; a letter at its end says the same."""
+TONES = (
+    Tone.ACCENT, Tone.OK, Tone.WARN, Tone.ERROR, Tone.RUNNING, Tone.PLAIN, Tone.MUTED, Tone.STRONG,
+)  # fmt: skip
+"""The tone of each curve, in order; the letter at its end says the same."""
 AXIS = -1
 """The style index of axes and labels."""
 
@@ -145,7 +139,7 @@ class Curves(Widget):
         for number, one in enumerate(self._series[: len(LETTERS)]):
             values = [y for point in one.points for y in point[1:] if math.isfinite(y)]
             last = (
-                f"  last {number_text(values[-1])}  best {number_text(min(values))}{glyph('…')}{number_text(max(values))}"
+                f"  last {number_text(values[-1])}  from {number_text(min(values))} to {number_text(max(values))}"
                 if values
                 else "  no points"
             )
@@ -215,7 +209,7 @@ class _Canvas:
 
 
 def _style(number: int) -> str:
-    return "$quiet" if number == AXIS else STYLES[number]
+    return STYLES[Tone.MUTED if number == AXIS else TONES[number]]
 
 
 def _finite(point: tuple[float, float]) -> bool:

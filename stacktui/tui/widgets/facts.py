@@ -15,7 +15,7 @@ from stacktui.model.text import Clean
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import Tone
 
-_STYLES = {
+STYLES = {
     Tone.PLAIN: "",
     Tone.MUTED: "$quiet",
     Tone.STRONG: "bold",
@@ -25,6 +25,7 @@ _STYLES = {
     Tone.ERROR: "$tone-error",
     Tone.RUNNING: "$tone-running",
 }
+"""How each tone is written in a `Content`."""
 
 
 class Fact(NamedTuple):
@@ -55,7 +56,7 @@ def content_of(sections: Sequence[Section]) -> Content:
         for fact in section.facts:
             if fact.name:
                 pieces.append((fact.name.ljust(width) + "  ", "$quiet"))
-            pieces.append((fact.value, _STYLES[fact.tone]))
+            pieces.append((fact.value, STYLES[fact.tone]))
             pieces.append("\n")
     return Content.assemble(*pieces)
 

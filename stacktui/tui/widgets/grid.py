@@ -386,6 +386,9 @@ class Grid(ScrollView, can_focus=True):
 
     def _replace(self, rows: list[Row]) -> None:
         key, offset, matched = self.cursor_key, self._cursor - self.scroll_offset.y, len(self._rows)
+        if self._cursor == 0 and not self.has_focus and not self._marker_without_focus:
+            # Nobody has put the cursor there: it is at the top, whatever comes to be the first row.
+            key = None
         self._all = rows
         if self._filter and self.filter_here:
             words = self._filter.casefold().split()
@@ -407,6 +410,9 @@ class Grid(ScrollView, can_focus=True):
         # Its width never changes: Textual would lay out again for each change.
         self.virtual_size = Size(1, height)
         top = min(max(0, place - offset), max(0, height - max(1, self.scrollable_content_region.height)))
+        if self.scroll_offset.y == 0 and place < self._page_height:
+            # Whoever looks at the beginning of a list sees what comes in there.
+            top = 0
         if top != self.scroll_offset.y:
             self.scroll_to(y=top, animate=False, force=True)
         self.refresh()

@@ -171,4 +171,4 @@ class KeyLine(Widget):
 def _pieces(key: Key) -> list[Piece]:
     if key.enabled:
         return [(" ", ""), (key.key, "bold $tone-accent"), (f" {key.text} ", "$quiet")]
-    return [(" ", ""), (key.key, "$faint"), (f" {key.text} ", "$faint strike")]
+    return [(" ", ""), (key.key, "$faint"), (f" {key.text} ", "$faint")]

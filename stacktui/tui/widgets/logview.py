@@ -56,8 +56,8 @@ class LogView(ScrollView, can_focus=True):
     LogView > .log--stamp { color: $faint; }
     LogView > .log--stderr { color: $tone-warn; }
     LogView > .log--error { color: $tone-error; }
-    LogView > .log--hit { background: $tone-warn 30%; }
-    LogView > .log--current { background: $tone-warn; color: $background; }
+    LogView > .log--hit { color: $tone-warn; text-style: bold underline; }
+    LogView > .log--current { color: $tone-warn; text-style: bold reverse; }
     LogView > .log--empty { color: $quiet; }
     """
 
@@ -70,6 +70,7 @@ class LogView(ScrollView, can_focus=True):
         bind("log.half_up", "ctrl+u", "turn(-0.5)", "half up", rank=150, help="Half a page up."),
         bind("log.page_down", "pagedown", "turn(1)", "page down", rank=150, help="A page down."),
         bind("log.page_up", "pageup", "turn(-1)", "page up", rank=150, help="A page up."),
+        bind("log.search", "slash", "screen.filter", "search", rank=22, help="Search in the log."),
         bind("log.follow", "f", "follow", "follow", rank=20, help="Follow the end, or stay where you are."),
         bind("log.wrap", "w", "wrap", "wrap", rank=21, help="Wrap long lines, or cut them."),
         bind("log.stamps", "m", "stamps", "times", rank=62, help="Show the times, or hide them."),
