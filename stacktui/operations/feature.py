@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -141,14 +142,34 @@ def historical(
         raise OperationError(
             f"{file.name} has no column {timestamp!r}{near}; name the times with --timestamp"
         )
-    if file.suffix != ".parquet":
-        frame[timestamp] = pd.to_datetime(frame[timestamp], utc=True)
+    frame[timestamp] = _times(frame[timestamp], file.name)
     keys = tuple(str(name) for name in frame.columns if name != timestamp)
     wanted = _wanted(session, features, keys)
     result = session.live().feature_store.historical(frame, list(wanted), timestamp)
     head = json.loads(result.head(limit).to_json(orient="split", date_format="iso", default_handler=str))
     return FeatureRows(
         features=wanted, columns=tuple(map(str, head["columns"])), rows=tuple(map(tuple, head["data"]))
+    )
+
+
+def _times(column: Any, file: str) -> Any:
+    """A file's column as times: ISO 8601, in any of its forms side by side, or one other form all the way down."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        # Nobody knows whether a number counts seconds or nanoseconds.
+        wrong = column
+    else:
+        times = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
+        wrong = column[times.isna() & column.notna()]
+        if wrong.empty:
+            return times
+        with contextlib.suppress(ValueError, TypeError):
+            return pd.to_datetime(column, utc=True)
+    raise OperationError(
+        f"{file} has {str(wrong.iloc[0])!r} in {column.name}, which is not a time; write 2024-01-31T12:00:00Z"
     )
 
 

@@ -72,7 +72,7 @@ def plan(
     live = session.live(resolved.name)
     with user_code():
         code = take_snapshot(session.workspace)
-        whole = resolve_target(snapshot.root, snapshot.settings, target)
+        whole = resolve_target(snapshot.root, snapshot.settings, target, folder=session.start)
         params = {**given.params, **pairs(param, "--param")}
         description = describe(session.workspace, whole, params, code=code.path)
         made = make_plan(

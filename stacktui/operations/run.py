@@ -108,7 +108,7 @@ def start(
     mode = "continue" if keep_going else given.failure_mode or "fail_fast"
     with user_code():
         request = RunRequest(
-            target=resolve_target(snapshot.root, snapshot.settings, target),
+            target=resolve_target(snapshot.root, snapshot.settings, target, folder=session.start),
             stack=resolved,
             params={**given.params, **pairs(params, "--param")},
             name=name or given.name or "",
@@ -138,4 +138,4 @@ def _probe(session: Session, snapshot: WorkspaceSnapshot, resolved: ResolvedStac
 
     components = component_values(snapshot, resolved)
     found = [probe_finding(*answer) for answer in probe_components(session, components)]
-    refuse(session, resolved.name, tuple(each for each in found if each is not None))
+    refuse(session, resolved.name, tuple(each for each in found if each is not None), probed=True)

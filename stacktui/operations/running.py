@@ -89,14 +89,15 @@ def allowed_stack(
     return session.resolved(chosen, snapshot)
 
 
-def refuse(session: Session, stack: str, found: tuple[Diagnostic, ...]) -> None:
-    """Raise `FindingsForbid` where one of the findings is an error."""
+def refuse(session: Session, stack: str, found: tuple[Diagnostic, ...], *, probed: bool = False) -> None:
+    """Raise `FindingsForbid` where one of the findings is an error. `probed` findings show only when asked for."""
     errors = [each for each in found if each.severity is Severity.ERROR]
     if errors:
         root = session.workspace.root
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         raise FindingsForbid(
-            f"stack {stack!r} has {count}, and nothing was run; see: stacktui stack validate {stack}",
+            f"stack {stack!r} has {count}, and nothing was run; see: stacktui stack validate {stack}"
+            + (" --probe" if probed else ""),
             tuple(DiagnosticPart.of(each, root) for each in errors),
         )
 

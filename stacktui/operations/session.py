@@ -88,8 +88,9 @@ class Session:
         self.has_read = True
         return self.workspace.read()
 
-    def _narrow(self) -> WorkspaceSnapshot:
-        """Enough of the files to build one stack; all of them where they were read before."""
+    def glance(self) -> WorkspaceSnapshot:
+        """Enough of the files to show or build one stack: each is read when it is asked for; all of them where they
+        were read before."""
         from stacktui.operations.narrow import narrow_snapshot
 
         return self.snapshot() if self.has_read else narrow_snapshot(self.workspace)
@@ -102,7 +103,7 @@ class Session:
         from stacktui.workspace.locate import WorkspaceNotFound
 
         try:
-            return bool(self.snapshot().settings.readonly)
+            return bool(self.glance().settings.readonly)
         except WorkspaceNotFound:
             return False
 
@@ -158,7 +159,7 @@ class Session:
         """The stack's components, built on first use and kept until their files change or the session ends."""
         from stacktui.runtime.build import open_stack
 
-        snapshot = self._narrow()
+        snapshot = self.glance()
         resolved = self.resolved(name, snapshot)
         signature = (resolved, tuple(component_values(snapshot, resolved)))
         with self._lock:
@@ -179,7 +180,7 @@ class Session:
         name = name or self.store_override
         if name is None:
             return self.live().metadata_store
-        snapshot = self._narrow()
+        snapshot = self.glance()
         entry = self.component(Category.METADATA_STORE, name, snapshot)
         with self._lock:
             kept = self._stores.get(name)

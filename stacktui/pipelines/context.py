@@ -30,6 +30,16 @@ class NotInAStep(RuntimeError):
     """`context()` was called outside of a step that a run executes."""
 
 
+class _Secrets(dict[str, str]):
+    """Values by `name.key`; one that the step did not name is said in words."""
+
+    def __missing__(self, name: str) -> str:
+        named = ", ".join(self) or "none"
+        raise KeyError(
+            f"the step did not name the secret {name}: add it to @step(secrets=[…]); it named {named}"
+        )
+
+
 class StepContext:
     """The run, the step, the stack's components and the secrets that the step named."""
 
@@ -74,17 +84,12 @@ class StepContext:
     def secret(self, name: str) -> str:
         """The value of `"name.key"`, which the step named in `@step(secrets=[…])`. Raises `KeyError` in words."""
         found = references("{{" + name + "}}")
-        if len(found) == 1 and found[0] in self._secrets:
-            return self._secrets[found[0]]
-        named = ", ".join(str(reference) for reference in self._secrets) or "none"
-        raise KeyError(
-            f"the step did not name the secret {name}: add it to @step(secrets=[…]); it named {named}"
-        )
+        return self.secrets[str(found[0]) if len(found) == 1 else name]
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """The values of the secrets that the step named, by `name.key`."""
-        return {str(reference): value for reference, value in self._secrets.items()}
+        """The values of the secrets that the step named, by `name.key`. Raises `KeyError` as `secret` does."""
+        return _Secrets({str(reference): value for reference, value in self._secrets.items()})
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Say how far the step is."""

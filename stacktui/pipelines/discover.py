@@ -95,14 +95,18 @@ def find_pipelines(root: Path, settings: PipelineSettings) -> Discovery:
     return Discovery(pipelines=tuple(pipelines), problems=tuple(problems))
 
 
-def resolve_target(root: Path, settings: PipelineSettings, text: str) -> str:
+def resolve_target(
+    root: Path, settings: PipelineSettings, text: str, *, folder: Path | None = None
+) -> str:
     """A target as people write it, whole: `training`, `pipelines/training.py` or `pipelines/training.py:training`.
 
-    A file and a function pass unchecked: importing will tell. Raises `PipelineNotFound` for an unknown or ambiguous
-    name.
+    A file is looked for in `folder`, where people stand, and then in the root. It and a function pass unchecked:
+    importing will tell. Raises `PipelineNotFound` for an unknown or ambiguous name.
     """
     if ":" in text or text.endswith(".py"):
-        return text
+        file, colon, function = text.partition(":")
+        here = (folder or root) / file
+        return f"{here.absolute()}{colon}{function}" if folder is not None and here.is_file() else text
     found = find_pipelines(root, settings).pipelines
     named = [item for item in found if item.name == text] or [
         item for item in found if item.target.rpartition(":")[2] == text

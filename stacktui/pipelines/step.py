@@ -286,6 +286,8 @@ def _made(function: Callable[..., Any], options: Mapping[str, Any], base: Step[A
     called = function.__name__
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"step `{called}` is async; write it as a plain function, and run the loop inside")
+    if inspect.isgeneratorfunction(function):
+        raise TypeError(f"step `{called}` is a generator; collect what it yields, and return that")
     unknown = [key for key in options if key not in _SETTINGS and key not in _OPTIONS]
     if unknown:
         import difflib

@@ -64,6 +64,26 @@ class StepOutput:
     def __getitem__(self, key: Any) -> Any:
         raise self._no_value(f"cannot take [{key!r}] of")
 
+    def __format__(self, spec: str) -> str:
+        raise self._no_value("cannot write")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StepOutput):
+            return self is other
+        raise self._no_value("cannot compare")
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: Any) -> bool:
+        raise self._no_value("cannot compare")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+    def __add__(self, other: Any) -> Any:
+        raise self._no_value("cannot calculate with")
+
+    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __add__
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

@@ -4,6 +4,7 @@ what is done goes through `doing`. `run_workbench` is what the command line call
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -84,6 +85,8 @@ class WorkbenchApp(App[int]):
         return self._prefetch.take(_FIRST_SECONDS) if self._prefetch else None
 
     def on_ready(self) -> None:
+        # What is there now stays: no later look for garbage goes through it.
+        gc.freeze()
         # After the first frame: nothing of it is needed to draw home.
         asyncio.get_running_loop().set_exception_handler(self._callback_failed)
         self.feed.start()

@@ -16,7 +16,6 @@ from stacktui.workspace.files import replace_file
 from stacktui.workspace.forms import read_form
 from stacktui.workspace.locate import ROOT_FILE
 from stacktui.workspace.reading import Unreadable, read_bytes
-from stacktui.workspace.yaml_editor import rewrite
 from stacktui.workspace.yaml_reader import read_yaml
 
 SETTINGS_FILE = "settings.yaml"
@@ -81,6 +80,8 @@ def save_setting(key: str, value: Any) -> Path:
     Raises ValueError (pydantic's) for what is not a setting, `YamlProblem` or `EditImpossible` if the file is
     broken, OSError if it cannot be written.
     """
+    from stacktui.workspace.yaml_editor import rewrite
+
     UserSettings.model_validate({key: value})
     file = user_config_dir() / SETTINGS_FILE
     try:

@@ -49,6 +49,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="ROW", help="only this subject; may be repeated")
     parser.add_argument("--runs", type=int, default=200_000, help="runs in the large store")
     given = parser.parse_args()
+    # Where this is set, our modules are compiled at each start, and those of the references are not.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="stacktui-bench-") as folder:
         made = BigWorkspaces(Path(folder), given.runs)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -83,3 +87,41 @@ def test_a_killed_runner_leaves_a_whole_store(store: SqliteMetadataStore) -> Non
     assert len(told) == done
     assert store.store_facts(check=True).integrity == "ok"
     store.create_run(a_run(), [])
+
+
+def test_closing_while_other_threads_read_crashes_nobody(tmp_path: Path) -> None:
+    # In a process of its own: closing a connection that a thread executes on would take the interpreter down.
+    program = dedent(
+        """
+        import sys, threading
+        from pathlib import Path
+        from stacktui.flavors.sqlite.connection import Connections
+        from tests.stores.generate import fill
+
+        path = Path(sys.argv[1]) / "metadata.db"
+        fill(path, 500)
+        for _ in range(10):
+            db = Connections(path)
+            reading = [threading.Event() for _ in range(4)]
+
+            def read(begun):
+                connection = db.reader()
+                begun.set()
+                for _ in range(5):
+                    connection.execute("SELECT count(*) FROM runs a, runs b WHERE a.number < b.number % 7").fetchone()
+
+            threads = [threading.Thread(target=read, args=(begun,)) for begun in reading]
+            for thread in threads:
+                thread.start()
+            for begun in reading:
+                begun.wait()
+            db.close()
+            for thread in threads:
+                thread.join()
+        print("alive")
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "alive\n", done.stderr

@@ -145,12 +145,12 @@ def test_a_session_for_one_stack_reads_its_files_only(root: Path) -> None:
         assert session.store().name == "local"
         assert not session.has_read
         assert session.live().alerter().name == "inbox"
-        narrow = session._narrow()
+        narrow = session.glance()
         assert len(narrow.stacks) == 1
         assert "default" in list(narrow.stacks)
         whole = session.snapshot()
         for id_ in whole.components:
             assert narrow.components[id_] == whole.components[id_]
-        assert session._narrow() is session.snapshot()
+        assert session.glance() is session.snapshot()
         do(session, "component edit", category=Category.ALERTER, name="inbox", description="other")
         assert session.live().alerter().name == "inbox"

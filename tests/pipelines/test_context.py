@@ -45,6 +45,13 @@ def secret(name):
         return str(error)
 
 @step
+def looks_up(name):
+    try:
+        return context().secrets[name]
+    except KeyError as error:
+        return str(error)
+
+@step
 def shows():
     return repr(context().secrets)
 
@@ -120,6 +127,8 @@ def test_only_named_secrets_are_there_and_none_shows_itself(here: Bench) -> None
     assert here.value(here.do("secret", "v", name="vault.token", secrets=given), "v") == "s3cr3t-value"
     said = here.value(here.do("secret", "v", name="vault.other", secrets=given), "v")
     assert "@step(secrets=[…])" in said
+    assert here.value(here.do("looks_up", "v", name="vault.token", secrets=given), "v") == "s3cr3t-value"
+    assert here.value(here.do("looks_up", "v", name="vault.other", secrets=given), "v") == said
     assert here.value(here.do("shows", "v", secrets=given), "v") == "{'vault.token': '******'}"
 
 

@@ -227,6 +227,28 @@ def decides() -> None:
         scale(2)
 
 
+@refused(GraphBroken, "cannot compare output `output` of step `scale`")
+def decides_by_equality() -> None:
+    if scale(1) == 3:
+        scale(2)
+
+
+@refused(GraphBroken, "cannot compare")
+def decides_by_order() -> None:
+    if scale(1) > 3:
+        scale(2)
+
+
+@refused(GraphBroken, "cannot calculate with")
+def calculates() -> None:
+    scale(1 - scale(1))
+
+
+@refused(GraphBroken, "cannot write output `output` of step `scale`")
+def writes_into_text() -> None:
+    scale.named(f"scale-{scale(1)}")(2)
+
+
 @refused(GraphBroken, "cannot use .mean")
 def looks_inside() -> None:
     scale(1).mean()  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,8 +128,13 @@ def lambda_like(x: int) -> int:
 def test_only_plain_functions_are_steps() -> None:
     async def later() -> None: ...
 
+    def yields() -> Iterator[int]:
+        yield 1
+
     with pytest.raises(TypeError, match="async"):
         step(later)
+    with pytest.raises(TypeError, match="`yields` is a generator; collect"):
+        step(yields)
     with pytest.raises(TypeError, match="decorates a function"):
         step(3)  # type: ignore[call-overload]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stacktui.model.category import Category
 from stacktui.tui.dialogs.diff import ConflictDialog, DiffDialog
 from stacktui.tui.dialogs.form import ComponentForm
 from stacktui.tui.dialogs.simple import ConfirmDialog, NameDialog

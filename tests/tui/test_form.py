@@ -296,9 +296,8 @@ async def test_what_cannot_be_shown_is_kept_and_never_reaches_the_terminal(root:
     assert 'path: "a\\eb"' in file.read_text()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
-async def test_it_fits_small_and_large_terminals(root: Path, size: tuple[int, int]) -> None:
-    async with workbench(root, size=size) as bench:
+async def test_it_fits_a_small_terminal(root: Path) -> None:
+    async with workbench(root, size=(80, 24)) as bench:
         form = await _open(bench, Category.STEP_OPERATOR, "subprocess")
         await bench.sees("step operator subprocess", "flavor *", "save", "ctrl+s save")
         row = _row(form, "config.gpus")
@@ -307,4 +306,4 @@ async def test_it_fits_small_and_large_terminals(root: Path, size: tuple[int, in
         await bench.types("0")
         await bench.press("enter", *"1", "ctrl+s")
         await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
-        await bench.sees('+  gpus: ["0", "1"]' if '+  gpus: ["0", "1"]' in bench.text() else "gpus")
+        await bench.sees("gpus:")

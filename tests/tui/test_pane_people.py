@@ -184,7 +184,7 @@ async def test_feature_views_say_how_fresh_they_are_and_give_an_entitys_values(r
         await bench.press("8")
         await bench.sees("views of local 1", "spending", "customer", "total_30d", "5m")
         await bench.press("enter", "enter")
-        await bench.sees("values of spending", "customer=")
+        await bench.sees("values of spending", "customer=", "join_keys:")
         await bench.press("backspace")
         await bench.press("equals_sign")
         await bench.types("42")

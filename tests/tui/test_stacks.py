@@ -41,7 +41,7 @@ async def _stacks(bench: Bench, name: str) -> StacksScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 async def test_the_list_and_the_chosen_stack(root: Path, size: tuple[int, int]) -> None:
     async with workbench(root, size=size) as bench:
         screen = await _stacks(bench, "default")

@@ -11,7 +11,6 @@ import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -29,11 +28,15 @@ _FORBIDDEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_P
 # Pages of the WAL before a commit moves them into the file, which waits for the disk.
 _CHECKPOINT_PAGES = 4000
 # A connection that a fork brought into this process is never closed here: its locks are the parent's.
-_LEFT_ALONE: list[_Slot] = []
+_LEFT_ALONE: list[sqlite3.Connection] = []
 
 
 class _Slot:
-    """A thread's connection. It is closed when the thread ends and drops it."""
+    """A thread's connection. It is closed when the thread ends and drops it.
+
+    Never by another thread: to close a connection while a statement runs on it crashes the interpreter. Whoever
+    still executes on it holds a reference, and Python closes it with the last one.
+    """
 
     def __init__(self, connection: sqlite3.Connection, writable: bool, path: Path) -> None:
         self.connection = connection
@@ -42,14 +45,14 @@ class _Slot:
         self.inode = _inode(path)
 
     def close(self) -> None:
+        """Close it now. By its own thread only."""
         if self.pid == os.getpid():
             self.connection.close()
-        else:
-            _LEFT_ALONE.append(self)
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):
-            self.close()
+        if self.pid != os.getpid():
+            # A forked child must not even close what its parent opened.
+            _LEFT_ALONE.append(self.connection)
 
 
 class Connections:
@@ -65,8 +68,6 @@ class Connections:
         self.busy_timeout_s = busy_timeout_s
         self._filesystem = filesystem
         self._local = threading.local()
-        self._slots: weakref.WeakSet[_Slot] = weakref.WeakSet()
-        self._lock = threading.Lock()
 
     def reader(self) -> sqlite3.Connection | None:
         """This thread's connection; None while there is no store yet."""
@@ -102,13 +103,11 @@ class Connections:
         return self._filesystem == "local"
 
     def close(self) -> None:
-        """Close every thread's connection. A later call opens again."""
-        with self._lock:
-            slots = list(self._slots)
-            self._slots.clear()
-            self._local = threading.local()
-        for slot in slots:
-            slot.close()
+        """Close this thread's connection and let go of the others'. A later call opens again."""
+        own: _Slot | None = getattr(self._local, "slot", None)
+        self._local = threading.local()
+        if own is not None:
+            own.close()
 
     def look(self, timeout_s: float) -> tuple[int, int] | None:
         """The schema's version and the number of tables, asked on a connection of its own that changes nothing."""
@@ -185,8 +184,6 @@ class Connections:
             raise
         slot = _Slot(connection, to_write and writable, self.path)
         self._local.slot = slot
-        with self._lock:
-            self._slots.add(slot)
         return slot
 
     def _writable(self) -> bool:

@@ -88,6 +88,7 @@ class Pane(Vertical, LiveView[Shown[P]]):
     def __init__(self, category: Category) -> None:
         super().__init__(id="pane")
         self.category = category
+        self._main: Widget | None = None
         self._aim: str | None = None
         self._detail_key: str | None = None
         self._detail_timer: Timer | None = None
@@ -144,7 +145,9 @@ class Pane(Vertical, LiveView[Shown[P]]):
     @property
     def main(self) -> Widget:
         """The main widget: the first grid, facts or other focusable one."""
-        return next(node for node in self.query_one("#pane-main").query("*") if node.can_focus)
+        if self._main is None:
+            self._main = next(node for node in self.query_one("#pane-main").query("*") if node.can_focus)
+        return self._main
 
     @property
     def main_grid(self) -> Grid:

@@ -16,7 +16,7 @@ from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, elapsed, glyph, state_text, tone_of
-from stacktui.tui.panes.base import DEBOUNCE_SECONDS, Pane
+from stacktui.tui.panes.base import DEBOUNCE_SECONDS
 from stacktui.tui.panes.registry import VIEWS, pane_of
 from stacktui.tui.screens.base import KeyHelp, Subject, WorkbenchScreen
 from stacktui.tui.screens.category_facts import about_component
@@ -60,37 +60,34 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         self._aim_timer: Timer | None = None
         self._probed: dict[str, tuple[Any, ProbeLine]] = {}
         self._probing: set[str] = set()
+        self._lines: dict[str, ComponentLine] = {}
+        facts = category.facts
+        self.pane = pane_of(category)
+        """The live pane."""
+        self.components = Grid(
+            Column("active", "", 1),
+            Column("name", "name", 10, grow=True),
+            Column("flavor", "flavor", 10),
+            Column("probe", "probe", 7, drop=1),
+            Column("findings", "found", 5, drop=2),
+            *VIEWS[category].columns,
+            Column("labels", "labels", 14, drop=6),
+            Column("description", "description", 24, grow=True, drop=5),
+            markable=False,
+            id="components",
+            empty=Clean(f"No {facts.title} yet. a adds one."),
+        )
+        """The list of components."""
 
     def body(self) -> ComposeResult:
         facts = self.category.facts
         with Container(id="category"):
             with Vertical(id="category-left"):
                 with Panel(title=facts.plural, id="category-list"):
-                    yield Grid(
-                        Column("active", "", 1),
-                        Column("name", "name", 10, grow=True),
-                        Column("flavor", "flavor", 10),
-                        Column("probe", "probe", 7, drop=1),
-                        Column("findings", "found", 5, drop=2),
-                        *VIEWS[self.category].columns,
-                        Column("labels", "labels", 14, drop=6),
-                        Column("description", "description", 24, grow=True, drop=5),
-                        markable=False, id="components",
-                        empty=Clean(f"No {facts.title} yet. a adds one."),
-                    )  # fmt: skip
+                    yield self.components
                 with Panel(title="about", id="category-about"):
                     yield Facts(id="about", empty=Clean("Nothing is chosen."))
-            yield pane_of(self.category)
-
-    @property
-    def pane(self) -> Pane[Any]:
-        """The live pane."""
-        return self.query_one(Pane)
-
-    @property
-    def components(self) -> Grid:
-        """The list of components."""
-        return self.query_one("#components", Grid)
+            yield self.pane
 
     # What changes.
 
@@ -100,6 +97,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
 
     def show(self, snapshot: CategorySnapshot) -> None:
         first = self.components.total == 0
+        self._lines = {line.name: line for line in snapshot.lines}
         for line in snapshot.lines:
             if line.probe is not None:
                 self._probed[line.name] = (line.component, line.probe)
@@ -229,14 +227,11 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     # Where the cursor is.
 
     def _line(self) -> ComponentLine | None:
-        if self.snapshot is None:
-            return None
-        return next((line for line in self.snapshot.lines if line.name == self.components.cursor_key), None)
+        return self._lines.get(self.components.cursor_key or "")
 
     @property
     def _in_pane(self) -> bool:
-        pane = next(iter(self.query(Pane)), None)
-        return pane is not None and self.focused is not None and pane in self.focused.ancestors_with_self
+        return self.focused is not None and self.pane in self.focused.ancestors_with_self
 
     def subject(self) -> Subject | None:
         if self._in_pane:
@@ -341,7 +336,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         self.workbench.background.submit(ask, arrived)
 
     def _redraw_row(self, name: str) -> None:
-        line = next((x for x in self.snapshot.lines if x.name == name), None) if self.snapshot else None
+        line = self._lines.get(name)
         if line is not None:
             self.components.update_row(self._row(line))
 

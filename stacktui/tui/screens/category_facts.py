@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from stacktui.model.text import Clean, clean
+from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.marks import Tone, glyph, symbol_of, tone_of
 from stacktui.tui.widgets.facts import Fact, Section
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _LONG = 200
+_LINES = 24
 
 
 def about_component(session: Session, category: Category, name: str) -> tuple[Section, ...]:
@@ -48,7 +49,7 @@ def about_component(session: Session, category: Category, name: str) -> tuple[Se
                 ),
             )
         )
-    config = tuple(Fact(clean(key), _value(value)) for key, value in found.config.items())
+    config = tuple(fact for key, value in found.config.items() for fact in _field(key, value))
     none = (Fact(Clean(""), Clean("the flavor's defaults"), Tone.MUTED),)
     sections.append(Section(Clean("configuration"), config or none))
     used = tuple(
@@ -69,9 +70,17 @@ def _place(file: str, line: int | None) -> str:
     return file if line is None else f"{file}:{line}"
 
 
-def _value(value: Any) -> Clean:
-    if isinstance(value, (dict, list, tuple)):
-        text = json.dumps(value, ensure_ascii=False, default=str)
+def _field(key: str, value: Any) -> Iterator[Fact]:
+    """A field of the config: on its line, or below its name as the file would write it."""
+    if value and isinstance(value, (dict, list, tuple)):
+        import yaml
+
+        plain = list(value) if isinstance(value, tuple) else value
+        lines = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=_LONG).splitlines()
+        if len(lines) > _LINES:
+            lines = [*lines[:_LINES], f"{glyph('…')} {len(lines) - _LINES} more lines"]
+        yield Fact(Clean(""), clean(key), Tone.MUTED)
+        yield Fact(Clean(""), clean_block("\n".join(f"  {line}" for line in lines)))
     else:
         text = "-" if value is None else str(value)
-    return clean(text if len(text) <= _LONG else text[: _LONG - 1] + glyph("…"))
+        yield Fact(clean(key), clean(text if len(text) <= _LONG else text[: _LONG - 1] + glyph("…")))

@@ -69,7 +69,8 @@ def load_home(session: Session, findings: tuple[Diagnostic, ...] | None) -> Home
     from stacktui.model.component import ComponentId
     from stacktui.runtime.inherit import resolve_stack
 
-    snapshot = session.snapshot()
+    # Not the whole workspace: the first frame waits for this.
+    snapshot = session.glance()
     active = session.active(snapshot)
     slots: list[Slot] = []
     why = Clean("")

@@ -40,7 +40,7 @@ def load_summary(session: Session) -> Summary:
 
 def with_stack(summary: Summary, session: Session) -> Summary:
     """The part that depends on the workspace's files."""
-    snapshot = session.snapshot()
+    snapshot = session.glance()
     active = session.active(snapshot)
     entry = snapshot.stacks.get(active.name) if active.name else None
     return replace(
