@@ -84,9 +84,13 @@ class _Root(click.Group):
                     ["-C", "folder"], metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
                     default=Path(), help="Start in this folder.",
                 ),
-                click.Option(["--stack"], metavar="NAME", help="Use this stack in place of the active one."),
                 click.Option(
-                    ["--store"], metavar="NAME", help="Read this metadata store in place of the stack's."
+                    ["--stack"], metavar="NAME", help="Use this stack in place of the active one.",
+                    shell_complete=_completion(face, "stack"),
+                ),
+                click.Option(
+                    ["--store"], metavar="NAME", help="Read this metadata store in place of the stack's.",
+                    shell_complete=_completion(face, "store"),
                 ),
                 click.Option(["--readonly"], is_flag=True, help="Refuse everything that writes."),
                 _json_option(face),
@@ -291,10 +295,12 @@ def _completion(
         face.folder = root.get("folder") or Path()
         face.stack, face.store = root.get("stack"), root.get("store")
         with face.session() as session:
-            return [
-                CompletionItem(found.name, help=clean(found.help))
+            # By name: flavors of several categories are called alike.
+            offered = {
+                found.name: CompletionItem(found.name, help=clean(found.help))
                 for found in names(session, kind, ctx.params)
                 if found.name.startswith(incomplete)
-            ]
+            }
+            return list(offered.values())
 
     return complete

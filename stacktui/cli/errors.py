@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 
@@ -12,6 +13,11 @@ from stacktui.cli.terminal import Out, Span, Tone
 from stacktui.cli.words import severity
 from stacktui.operations.errors import OperationError, UserCodeError
 from stacktui.operations.table import ReadOnlyRefused
+
+_ADVICE = {
+    errno.ENOSPC: "; free some space, or keep the state on another disk: STACKTUI_STATE=DIR",
+    errno.EROFS: "; keep the state where you may write: STACKTUI_STATE=DIR",
+}
 
 
 def report(error: Exception, err: Out) -> int:
@@ -37,7 +43,8 @@ def report(error: Exception, err: Out) -> int:
         return _say(str(error), err)
     if isinstance(error, OSError):
         file = f": {error.filename}" if error.filename else ""
-        return _say(f"{(error.strerror or type(error).__name__).lower()}{file}", err)
+        advice = _ADVICE.get(error.errno or 0, "")
+        return _say(f"{(error.strerror or type(error).__name__).lower()}{file}{advice}", err)
     if os.environ.get("STACKTUI_TRACEBACK"):
         raise error
     return _say(

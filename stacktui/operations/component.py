@@ -98,7 +98,12 @@ def list_(
     )
 
 
-def _listed(session: Session) -> ComponentList:
+def listed_now(session: Session, category: Category) -> tuple[ComponentRow, ...]:
+    """The components of one category, as `list_` gives them, with nothing looked at that is of another one."""
+    return _listed(session, category).components
+
+
+def _listed(session: Session, only: Category | None = None) -> ComponentList:
     from stacktui.runtime.inherit import resolve_stack
     from stacktui.validation.validate import validate_component
 
@@ -109,6 +114,8 @@ def _listed(session: Session) -> ComponentList:
     order = {each: place for place, each in enumerate(Category)}
     rows = []
     for id_, entry in snapshot.components.items():
+        if only not in (None, id_.category):
+            continue
         component = entry.value
         found = validate_component(snapshot, registry, component, entry)
         rows.append(
@@ -131,6 +138,7 @@ def _listed(session: Session) -> ComponentList:
             in_active_stack=resolved is not None and id_.name in resolved.names(id_.category),
         )
         for id_, file in snapshot.broken_components.items()
+        if only in (None, id_.category)
     ]  # fmt: skip
     rows.sort(key=lambda row: (order[row.category], row.name))
     return ComponentList(components=tuple(rows))

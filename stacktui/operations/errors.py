@@ -35,10 +35,13 @@ class UserCodeError(OperationError):
         self.frames = frames
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> OperationError:
-    """The error for a name that does not exist, with the nearest one that does and the command that lists them."""
+def unknown(kind: str, name: str, known: Iterable[str], listing: str, why: str = "") -> OperationError:
+    """The error for a name that does not exist, with the nearest one that does and the command that lists them.
+
+    `why` stands behind the name: who asked for it.
+    """
     near = nearest(name, known)
-    return OperationError(f"there is no {kind} {name!r}{near}{' See' if near else '; see'}: {listing}")
+    return OperationError(f"there is no {kind} {name!r}{why}{near}{' See' if near else '; see'}: {listing}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,10 @@ from stacktui.operations.table import Arg, Opt, operation
 from stacktui.operations.values import pairs
 
 if TYPE_CHECKING:
+    from stacktui.model.diagnostic import Diagnostic
     from stacktui.operations.session import Session
+    from stacktui.pipelines.graph import PipelineDescription
+    from stacktui.runtime.build import LiveStack
 
 
 class PlannedStepPart(Part):
@@ -84,7 +88,11 @@ def plan(
             artifacts=live.artifact_store,
             root=snapshot.root,
         )
-    findings = (*validate_stack(snapshot, session.registry(), resolved.name), *made.findings)
+    findings = (
+        *validate_stack(snapshot, session.registry(), resolved.name),
+        *made.findings,
+        *_missing_secrets(live, description),
+    )
     return PlanDocument(
         pipeline=made.pipeline,
         stack=made.stack,
@@ -102,3 +110,24 @@ def plan(
         ),
         diagnostics=tuple(DiagnosticPart.of(each, snapshot.root) for each in findings),
     )
+
+
+def _missing_secrets(live: LiveStack, description: PipelineDescription) -> Iterator[Diagnostic]:
+    """SEC005: secrets that steps name, as a run would look for them. SEC006: the manager cannot be asked."""
+    from stacktui.categories.errors import ComponentError
+    from stacktui.model.codes import CODES
+    from stacktui.model.diagnostic import Diagnostic
+    from stacktui.runtime.build import SecretMissing, resolve_secrets
+
+    for node in description.steps:
+        try:
+            resolve_secrets(live, node.secrets)
+        except ComponentError as error:
+            code = "SEC005" if isinstance(error, SecretMissing) else "SEC006"
+            yield Diagnostic(
+                code=code,
+                severity=CODES[code].severity,
+                message=f"step `{node.name}`: {error}",
+                file=Path(node.file) if node.file else None,
+                line=node.line or None,
+            )

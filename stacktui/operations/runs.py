@@ -170,9 +170,14 @@ def compare(
     )
 
 
+def alike(a: Any, b: Any) -> bool:
+    """Whether two values are shown as equal: two that are no number are, too."""
+    return bool(a == b or (a != a and b != b))  # noqa: PLR0124 - only NaN differs from itself
+
+
 def _beside(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Compared, ...]:
     return tuple(
-        Compared(what=key, a=a.get(key), b=b.get(key), equal=key in a and key in b and a[key] == b[key])
+        Compared(what=key, a=a.get(key), b=b.get(key), equal=key in a and key in b and alike(a[key], b[key]))
         for key in dict.fromkeys((*a, *b))
     )
 

@@ -136,8 +136,8 @@ class Session:
             if active.name is None:
                 raise OperationError("no stack is active; choose one with: stacktui stack use NAME")
             if active.name not in snapshot.stacks:
-                kind = f"stack that {active.reason} names:" if active.reason else "stack"
-                raise unknown(kind, active.name, snapshot.stacks, "stacktui stack list")
+                why = f" ({active.reason})" if active.reason else ""
+                raise unknown("stack", active.name, snapshot.stacks, "stacktui stack list", why)
             return active.name
         if name not in snapshot.stacks:
             raise unknown("stack", name, snapshot.stacks, "stacktui stack list")

@@ -47,7 +47,7 @@ class Misses:
         changed = list(dict.fromkeys(self._differences(node, earlier, inputs)))
         if not changed:
             depends = [entry.partition(":")[2] for entry in node.depends_on]
-            changed = [f"`{name}`" for name in depends] or ["the way in which its outputs are kept"]
+            changed = [f"`{name}`" for name in depends] or ["its code or the way its outputs are kept"]
             if len(depends) > 1:
                 return f"one of {', '.join(changed)} changed since {since}"
         if len(changed) > _NAMED:
@@ -77,7 +77,9 @@ class Misses:
         if node.cache_key is None:
             yield from self._parts(node, run, then)
 
-    def _input(self, name: str, digest: str, artifact_id: str | None, then: CodeIndex | None) -> Iterator[str]:
+    def _input(
+        self, name: str, digest: str, artifact_id: str | None, then: CodeIndex | None
+    ) -> Iterator[str]:
         try:
             artifact = self._store.artifact(artifact_id or "")
         except NotFound:
@@ -114,5 +116,5 @@ class Misses:
         if digest not in self._codes:
             folder = self._code.code.parent / digest
             roots = tuple(folder / root.relative_to(self._code.code) for root in self._code.roots)
-            self._codes[digest] = CodeIndex(folder, roots) if digest and folder.is_dir() else None
+            self._codes[digest] = CodeIndex(folder, roots) if digest.isalnum() and folder.is_dir() else None
         return self._codes[digest]

@@ -20,6 +20,7 @@ from stacktui.model.stack import ResolvedStack, StepSettings
 from stacktui.pipelines.cache import cache_key, find_cached, find_earlier, input_digest, may_cache
 from stacktui.pipelines.fingerprint import CodeIndex
 from stacktui.pipelines.graph import PipelineDescription, StepNode
+from stacktui.pipelines.misses import Misses
 
 if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
@@ -84,7 +85,8 @@ def make_plan(
 
     `overrides` are the run's own settings by step; `root` is the workspace's folder, for steps with `depends_on`.
     """
-    planner = _Planner(code, resolved, store, overrides or {}, artifacts, root)
+    misses = Misses(description.name, code, store)
+    planner = _Planner(code, resolved, store, overrides or {}, artifacts, root, misses)
     for node in description.steps:
         planner.add(node)
     return Plan(
@@ -118,6 +120,7 @@ class _Planner:
         overrides: Mapping[str, StepSettings],
         artifacts: ArtifactStore | None,
         root: Path | None,
+        misses: Misses,
     ) -> None:
         self.findings: list[Diagnostic] = []
         self._code = code
@@ -126,6 +129,7 @@ class _Planner:
         self._overrides = overrides
         self._artifacts = artifacts
         self._root = root
+        self._misses = misses
         self._drafts: list[_Draft] = []
         self._stands_in: dict[str, CachedStep] = {}
         self._settled: set[str] = set()
@@ -195,7 +199,7 @@ class _Planner:
         key = cache_key(node, fingerprint, digests, root=self._root).key
         found = find_cached(self._store, node, key, self._artifacts)
         if found is None:
-            return _Draft(node, False, "no earlier run with this code, parameters and inputs", key, alike)
+            return _Draft(node, False, self._misses.reason(node, key, digests), key, alike)
         self._stands_in[node.name] = found
         return _Draft(node, True, f"run {found.run_id} did the same in step `{found.step}`", key, alike)
 

@@ -47,7 +47,9 @@ class WorkbenchApp(App[int]):
     """The workbench over one session."""
 
     TITLE = "stacktui"
-    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "popups", "screens", "panes", "runs", "builder")]
+    CSS_PATH = [f"styles/{name}.tcss" for name in ("base", "screens")]
+    LATER_CSS: ClassVar[tuple[str, ...]] = ("popups", "panes", "runs", "builder")
+    """Styles that nothing of the first frame needs; their parsing would take a tenth of the start."""
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 4
     BINDINGS: ClassVar[list[Any]] = []
@@ -71,8 +73,11 @@ class WorkbenchApp(App[int]):
         self.workspace_name = clean(session.workspace.root.name)
         self._roots: dict[str, WorkbenchScreen[Any]] = {}
         self.looks.start()
+        # The styles are parsed once, with the colours of the theme that has just come into force.
+        self.stylesheet.set_variables(self.get_css_variables())
         self._prefetch = prefetch
         self._crash = ""
+        self._drawn = False
 
     # Life.
 
@@ -85,6 +90,10 @@ class WorkbenchApp(App[int]):
         return self._prefetch.take(_FIRST_SECONDS) if self._prefetch else None
 
     def on_ready(self) -> None:
+        self._drawn = True
+        for name in self.LATER_CSS:
+            self.stylesheet.read(Path(__file__).with_name("styles") / f"{name}.tcss")
+        self.stylesheet.parse()
         # What is there now stays: no later look for garbage goes through it.
         gc.freeze()
         # After the first frame: nothing of it is needed to draw home.
@@ -246,6 +255,11 @@ class WorkbenchApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return self.looks.variables()
+
+    def refresh_css(self, animate: bool = True) -> None:
+        # Before the first frame the styles have just been parsed, with the theme that is in force.
+        if self._drawn:
+            super().refresh_css(animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         # Textual settles for greys where its first theme was not the terminal's own.

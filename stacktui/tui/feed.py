@@ -29,6 +29,8 @@ POLL_SECONDS = 0.08
 _LOST_SECONDS = 1.0
 _BACK_OFF_SECONDS = 1.0
 _VIEWS_FIRST_SECONDS = 0.3
+"""How long the header and the findings wait for the views, which people look at, to be loaded."""
+_VIEWS_FIRST_SECONDS = 0.3
 
 
 class Feed:
@@ -45,6 +47,7 @@ class Feed:
         self._store_asked = threading.Event()
         self._stop_watching = asyncio.Event()
         self._ticker: asyncio.Task[None] | None = None
+        self._summary_waits: asyncio.Task[None] | None = None
         self.summary = Summary()
         """What the header shows."""
         self.findings: tuple[Diagnostic, ...] | None = None
@@ -90,7 +93,7 @@ class Feed:
         """End everything; nothing is published afterwards."""
         self._stop.set()
         self._stop_watching.set()
-        for task in (*self._tasks, self._ticker):
+        for task in (*self._tasks, self._ticker, self._summary_waits):
             if task is not None:
                 task.cancel()
         self._tasks = []
@@ -129,7 +132,16 @@ class Feed:
             for view in tuple(self._views):
                 if view.topics & topics:
                     view.reload()
-            self._refresh_summary(topics)
+            self._summary_topics |= topics
+            if self._summary_waits is None:
+                self._summary_waits = asyncio.create_task(self._summary_after_views())
+
+    async def _summary_after_views(self) -> None:
+        until = time.monotonic() + _VIEWS_FIRST_SECONDS
+        while any(view.loading_now for view in self._views) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        self._summary_waits = None
+        self._refresh_summary(frozenset())
 
     # Files.
 

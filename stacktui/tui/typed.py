@@ -33,6 +33,10 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
 
 
+class Leave(NamedTuple):
+    """Quit, by habit from vim and k9s."""
+
+
 class Suggestion(NamedTuple):
     """One way to go on. Raw text: who shows it cleans it."""
 
@@ -42,11 +46,16 @@ class Suggestion(NamedTuple):
     help: str
 
 
-def understand(line: str) -> GoTo | Call:
+_LEAVE = ("quit", "q", "q!", "qa", "exit")
+
+
+def understand(line: str) -> GoTo | Call | Leave:
     """What a line asks for. Raises ValueError with one line that says what would be right."""
     words = _words(line)
     if not words:
         raise ValueError("type where to go or what to do; esc leaves")
+    if len(words) == 1 and words[0] in _LEAVE:
+        return Leave()
     operations = all_operations()
     two = " ".join(words[:2])
     if two in operations:
@@ -133,6 +142,7 @@ def _first_words(last: str, limit: int) -> list[Suggestion]:
     for name, operation in all_operations().items():
         if not operation.hidden:
             words.setdefault(name, operation.summary)
+    words[_LEAVE[0]] = "leave; runs go on"
     return [Suggestion(word, word, text) for word, text in _ranked(words.items(), last)[:limit]]
 
 

@@ -108,6 +108,7 @@ def read_yaml(raw: bytes) -> Document:
     return Document(value, tuple(builder.duplicates))
 
 
+@lru_cache(maxsize=16_384)
 def position(raw: bytes, path: Path) -> Position | None:
     """Where the key at `path` starts, or the item; of its nearest ancestor where there is none. None if unreadable."""
     node = _composed(raw)

@@ -62,7 +62,7 @@ def test_the_version(stacktui: Run) -> None:
         (["component", "show", "alerter", "inbx"], r"no alerter 'inbx'; did you mean 'inbox'\?"),
         (["component", "add", "alerter", "x"], r"missing option '-f' / '--flavor'"),
         (["flavor", "show", "alerter", "loca"], r"did you mean 'local'\? See: stacktui flavor list alerter"),
-        (["--stack", "defalt", "secret", "list"], r"--stack names: 'defalt'; did you mean 'default'\?"),
+        (["--stack", "defalt", "secret", "list"], r"no stack 'defalt' \(--stack\); did you mean 'default'\?"),
         (["--store", "locl", "runs", "list"], r"no metadata store 'locl'; did you mean 'local'\?"),
         (["runs", "show", "0193"], r"no run 0193.*stacktui runs list"),
         (["runs", "list", "--status", "done"], r"no status 'done'"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stacktui.cli.errors import report
 from stacktui.cli.invoke import _view_of
 from stacktui.cli.terminal import Column, Out, Span, Tone, cell_width, shortened
 from stacktui.cli.words import duration, size
@@ -88,6 +91,44 @@ def test_columns_are_shortened_first_and_the_least_needed_left_out_then() -> Non
     narrow = table(18, rows, *columns)
     assert narrow[0].split() == ["NAME", "STATE"]
     assert narrow[1] == "a-rather-l…  ✓ ok"
+
+
+def test_a_run_that_waited_in_vain_and_measured_nothing(stacktui: Run, root: Path) -> None:
+    (root / "pipelines" / "asks.py").write_text(
+        """
+from stacktui import context, pipeline, step
+
+
+@step(cache=False)
+def ask() -> str:
+    context().experiment_tracker.log_metric("loss", float("nan"))
+    return context().alerter.ask("go on?", choices=["yes", "no"], timeout=0.1, default="no")
+
+
+@pipeline
+def asks():
+    ask()
+""",
+        "utf-8",
+    )
+    said = stacktui("run", "asks").out
+    assert "nobody answered in time" in said
+    assert "None" not in said
+    stacktui("run", "asks")
+    first, second = (run["id"] for run in stacktui("runs", "list", "--json").document["runs"])
+    compared = stacktui("runs", "compare", first, second, "--json").document
+    assert [each["equal"] for each in compared["metrics"]] == [True]
+    assert "\u2260" not in stacktui("experiment", "compare", first, second).out
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_nothing_more_is_said_with_what_to_do(number: int) -> None:
+    stream = io.StringIO()
+    assert report(OSError(number, os.strerror(number)), Out(stream, width=None)) == 2
+    said = stream.getvalue()
+    assert os.strerror(number).lower() in said
+    assert "STACKTUI_STATE" in said
+    assert said.count("\n") == 1
 
 
 def test_wide_letters_count_twice() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,37 @@ def test_a_run_remembers_its_target_from_the_root(stacktui: Run, root: Path) -> 
     assert started.code == 0, started.err
     run_id = started.lines[-1]["run_id"]
     assert stacktui("runs", "show", run_id, "--json").document["pipeline"] == "hello"
-    assert not list(root.glob("**/.stacktui/.stacktui")) and os.path.isdir(root / ".stacktui" / "runs" / run_id)
+    assert (root / ".stacktui" / "runs" / run_id).is_dir()
+    assert not (root / "pipelines" / ".stacktui").exists()
+
+
+def test_an_active_stack_that_was_deleted_is_named_with_why_it_is_active(stacktui: Run, root: Path) -> None:
+    stacktui("stack", "add", "prod", "--extends", "default")
+    stacktui("stack", "use", "prod")
+    (root / "stacks" / "prod.yaml").unlink()
+    answer = stacktui("secret", "list")
+    assert answer.code == 2
+    assert "there is no stack 'prod' (chosen in this checkout); see: stacktui stack list" in answer.err
+
+
+def test_a_word_is_offered_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stacktui.cli.main import main
+
+    def offered(*words: str) -> list[str]:
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+        monkeypatch.setenv("_STACKTUI_COMPLETE", "bash_complete")
+        monkeypatch.chdir(root)
+        main([])
+        return [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
+
+    flavors = offered("stacktui", "component", "add", "alerter", "x", "--flavor", "")
+    assert "local" in flavors
+    assert len(flavors) == len(set(flavors))
+    assert offered("stacktui", "--stack", "") == ["default"]
+    assert offered("stacktui", "--store", "") == ["local"]
 
 
 def test_a_stack_that_does_not_answer_names_the_command_that_shows_it(stacktui: Run, root: Path) -> None:
@@ -60,7 +89,9 @@ def test_times_of_entities_may_be_written_in_several_ways(stacktui: Run, root: P
         "utf-8",
     )
     entities = root / "entities.csv"
-    entities.write_text("user,event_timestamp\n1,2024-01-01T12:00:00\n1,2024-01-03\n1,2023-01-01 00:00\n", "utf-8")
+    entities.write_text(
+        "user,event_timestamp\n1,2024-01-01T12:00:00\n1,2024-01-03\n1,2023-01-01 00:00\n", "utf-8"
+    )
     answer = stacktui("feature", "historical", str(entities), "--json")
     assert answer.code == 0, answer.err
     assert [row[-1] for row in answer.document["rows"]] == [10, 20, None]

@@ -36,7 +36,7 @@ def test_the_stack_in_force_and_why(root: Path) -> None:
 
 def test_an_active_stack_that_does_not_exist_is_named_with_who_chose_it(root: Path) -> None:
     with pytest.raises(
-        OperationError, match=r"--stack names: 'defalt'; did you mean 'default'\? See: stacktui stack"
+        OperationError, match=r"no stack 'defalt' \(--stack\); did you mean 'default'\? See: stacktui stack"
     ):
         Session(root, stack="defalt").resolved()
 

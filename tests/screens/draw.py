@@ -44,7 +44,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("home-light", (), ("two-at-a-time", "last runs"), theme="stacktui-light"),
     Scene("home-80x24", (), ("two-at-a-time",), NARROW),
     Scene("orchestrators", ("1",), ("two-at-a-time",)),
-    Scene("artifact-stores", ("2", "j"), ("scratch",)),
+    Scene("artifact-stores", ("2", "tab", "j", "enter"), ("scratch",)),
     Scene("metadata-stores", ("3",), ("sqlite",)),
     Scene("container-registries", ("4",), ("local",)),
     Scene("secrets-managers", ("5",), ("environment",)),
@@ -118,7 +118,11 @@ async def _draw_one(scene: Scene, root: Path) -> str:
         await bench.sees(*scene.sees)
         await _quiet(bench)
         svg = bench.app.export_screenshot(title=f"stacktui {scene.name.removesuffix('-80x24')}")
-    return svg.replace(str(root), "~/demo").replace(str(root.parent), "~")
+    # The ids are made of a checksum of the content, which the folder's random name is part of.
+    svg = re.sub(r"terminal-\d+", f"stacktui-{scene.name}", svg)
+    svg = svg.replace(str(root), "~/demo").replace(str(root.parent), "~")
+    assert root.parent.parent.name not in svg, f"{scene.name} shows a part of the folder that it was drawn in"
+    return svg
 
 
 async def _quiet(bench: Bench) -> None:

@@ -307,3 +307,16 @@ async def test_it_fits_a_small_terminal(root: Path) -> None:
         await bench.press("enter", *"1", "ctrl+s")
         await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
         await bench.sees("gpus:")
+
+
+async def test_a_new_component_starts_with_the_flavor_that_was_chosen(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.settled()
+        await bench.press("F")
+        await bench.sees("environment variables, read only")
+        bench.screen.focus_on("secrets_manager/env")
+        await bench.press("a")
+        await bench.wait_for(
+            lambda: isinstance(bench.screen, ComponentForm) and bench.screen.focused, "the form"
+        )
+        await bench.sees("new secrets manager", "environment variables, read only", "STACKTUI_SECRET_")

@@ -127,7 +127,32 @@ async def test_a_question_rings_and_is_answered_from_anywhere(root: Path) -> Non
         await bench.sees("question from inbox", "1  yes")
         await bench.press("2")
         await bench.wait_for(lambda: store.inbox_item(item.id).answer == "no")
+        await bench.sees("answered no: deploy digits 3?")
         await bench.misses("? 1")
+        assert isinstance(bench.screen, WorkbenchScreen)
+
+
+async def test_what_was_said_goes_with_the_next_move_once_it_was_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with workbench(root) as bench:
+        monkeypatch.setattr("stacktui.tui.widgets.lines._READ_SECONDS", 1e9)
+        await bench.press("exclamation_mark")
+        await bench.sees("No question waits")
+        await bench.press("j")
+        await bench.settled()
+        await bench.sees("No question waits")
+        monkeypatch.setattr("stacktui.tui.widgets.lines._READ_SECONDS", 0.0)
+        await bench.press("j")
+        await bench.misses("No question waits")
+
+
+async def test_q_on_the_colon_line_leaves(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("colon")
+        await bench.types("q")
+        await bench.press("enter")
+        await bench.wait_for(lambda: bench.app._exit)
 
 
 async def test_filter_counts_then_esc_clears_it_then_goes_back(root: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from stacktui.model.category import Category
 from stacktui.operations.session import Session
-from stacktui.tui.typed import Call, GoTo, suggestions, understand
+from stacktui.tui.typed import Call, GoTo, Leave, suggestions, understand
 from tests.tui.workbench import component, stack, workspace
 
 
@@ -24,6 +24,11 @@ from tests.tui.workbench import component, stack, workspace
 )
 def test_a_place_with_what_follows_it(line: str, place: str, argument: str) -> None:
     assert understand(line) == GoTo(place, argument)
+
+
+@pytest.mark.parametrize("line", ["q", "quit", "q!", " exit "])
+def test_vim_habits_leave(line: str) -> None:
+    assert understand(line) == Leave()
 
 
 def test_an_operation_takes_arguments_as_on_the_command_line() -> None:

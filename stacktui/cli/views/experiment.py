@@ -14,6 +14,7 @@ from stacktui.operations.experiment import (
     ExperimentDocument,
     ExperimentList,
 )
+from stacktui.operations.runs import alike
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_COLUMNS = 6
@@ -109,7 +110,7 @@ def comparison(document: ExperimentComparison, face: Face) -> None:
         lines = []
         for key in keys:
             values = [(row.params if title == "Parameters" else row.metrics).get(key) for row in rows]
-            same = all(value == values[0] for value in values)
+            same = all(alike(value, values[0]) for value in values)
             shown = ["-" if v is None else number(v) if isinstance(v, float) else str(v) for v in values]
             lines.append(("" if same else Span("≠", Tone.WARN), key, *shown))
         face.out.table(columns, lines)

@@ -34,8 +34,9 @@ def event(part: RunEvent, face: Face) -> None:
             id_, choices = short_id(str(part.data.get("id", ""))), "|".join(part.data.get("choices", ()))
             face.err.line(f"answer it with: stacktui alert answer {id_} {choices}")
     elif part.event == "answer":
-        by = f" by {part.data.get('by')}" if part.data.get("by") else ""
-        out.line(Span("? ", Tone.WARN), f"answered {part.data.get('answer')}{by}")
+        answer, by = part.data.get("answer"), part.data.get("by")
+        said = "nobody answered in time" if answer is None else f"answered {answer}" + (f" by {by}" if by else "")
+        out.line(Span("? ", Tone.WARN), said)
     elif part.event == "metric":
         values = part.data.get("last")
         if isinstance(values, dict):

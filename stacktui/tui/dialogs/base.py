@@ -31,14 +31,14 @@ class Dialog(ModalScreen[R]):
     """A small window over the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("dialog.leave", "escape", "leave", "leave", rank=90, help="Close without doing anything."),
+        bind("dialog.leave", "escape", "leave", "back", rank=90, help="Close without doing anything."),
     ]
     AUTO_FOCUS = "Input, Grid, TextArea"
     # As on `WorkbenchScreen`: a change of the focus repaints only what looks different.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(
-        self, title: Clean | str, keys: str = "enter accept · esc leave", wide: bool = False
+        self, title: Clean | str, keys: str = "enter accept · esc back", wide: bool = False
     ) -> None:
         """`keys` stands in the lower border; `wide` makes it as large as the screen allows."""
         super().__init__()

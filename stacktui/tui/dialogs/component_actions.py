@@ -30,9 +30,10 @@ def open_component_form(
     name: str | None,
     *,
     clone: bool = False,
+    flavor: str | None = None,
     then: Callable[[str], Any] | None = None,
 ) -> None:
-    """Open the form: of a new component if `name` is None, of a copy with `clone`. Nothing is written before its diff
+    """Open the form: of a new component if `name` is None (of that flavor, if given), of a copy with `clone`. Nothing is written before its diff
     was accepted; `then` gets the saved component's name."""
     app = screen.workbench
     if app.feed.summary.readonly:
@@ -43,7 +44,7 @@ def open_component_form(
     def work() -> Any:
         from stacktui.tui.dialogs.form_facts import open_draft
 
-        return open_draft(session, category, name, clone)
+        return open_draft(session, category, name, clone, flavor)
 
     def opened(opening: Any, error: BaseException | None) -> None:
         from stacktui.tui.dialogs.form import ComponentForm

@@ -68,7 +68,9 @@ def _secrets(session: Session, category: Category) -> tuple[str, ...]:
     return tuple("{{" + f"{row.name}.{key}" + "}}" for row in found if row.exists for key in row.keys)
 
 
-def open_draft(session: Session, category: Category, name: str | None, clone: bool) -> Opening:
+def open_draft(
+    session: Session, category: Category, name: str | None, clone: bool, wanted: str | None = None
+) -> Opening:
     """What a form of a new component (`name` None), of an existing one, or of a copy starts with. Blocks.
 
     Raises `OperationError` for a component that is not there or whose file cannot be read as it is now.
@@ -86,7 +88,7 @@ def open_draft(session: Session, category: Category, name: str | None, clone: bo
         source = entry.value
     adding = source is None or clone
     draft = Draft(category, source, adding, facts.flavors)
-    flavor = source.flavor if source else _first_flavor(session, category, facts)
+    flavor = source.flavor if source else wanted or _first_flavor(session, category, facts)
     draft.start(
         _free_name(name, facts.taken) if clone and name else name or "",
         flavor,

@@ -50,7 +50,8 @@ def ask_question(app: WorkbenchApp, item: InboxItem) -> None:
 
 
 def _answer(app: WorkbenchApp, item: InboxItem, choice: str) -> None:
-    app.doing.run("alert answer", {"id": item.id, "choice": choice})
+    told = clean(f"answered {choice}: {item.text}")
+    app.doing.run("alert answer", {"id": item.id, "choice": choice}, lambda _: app.toast(told))
 
 
 def _whence(item: InboxItem) -> str:

@@ -29,7 +29,7 @@ class ConfirmDialog(Dialog[bool]):
     ]
 
     def __init__(self, title: Clean | str, text: Clean | str, yes: str = "yes") -> None:
-        super().__init__(title, f"enter {yes} · esc leave")
+        super().__init__(title, f"enter {yes} · esc back")
         self._text = clean_block(text)
 
     def content(self) -> ComposeResult:
@@ -105,7 +105,7 @@ class ChoiceDialog(Dialog[str]):
         current: str | None = None,
     ) -> None:
         """`choices` are (key, label, what it means)."""
-        super().__init__(title, "enter choose · esc leave")
+        super().__init__(title, "enter choose · esc back")
         self._choices = list(choices)
         self._text = clean_block(text)
         self._current = current

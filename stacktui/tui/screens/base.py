@@ -208,6 +208,7 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
 
     def on_screen_suspend(self, _: events.ScreenSuspend) -> None:
         self.workbench.feed.ticks_changed()
+        self._notice_was_read()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         from stacktui.tui.widgets.panel import Panel
@@ -216,10 +217,18 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         if lit is not None:
             for panel in self.query(Panel):
                 panel.set_class(panel is lit, "-lit")
+        self._notice_was_read()
         self.keys_changed()
 
     def on_grid_moved(self, _: Grid.Moved) -> None:
+        self._notice_was_read()
         self.keys_changed()
+
+    def _notice_was_read(self) -> None:
+        """What was said about the last thing does not stand beside the next."""
+        for notice in self.query(Notice):
+            if notice.read:
+                self.notice("")
 
     def on_grid_filter_changed(self, event: Grid.FilterChanged) -> None:
         from stacktui.tui.widgets.filterline import FilterLine

@@ -154,13 +154,11 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
         self._detail()
 
     def action_add(self) -> None:
-        flavor = self._flavor()
-        if flavor is None:
-            return
-        from stacktui.operations.table import operations_of
+        from stacktui.tui.dialogs.component_actions import open_component_form
 
-        given = {"category": flavor.category, "flavor": str(flavor.name)}
-        self.workbench.doing.typed(operations_of("component")["component add"], given)
+        flavor = self._flavor()
+        if flavor is not None:
+            open_component_form(self, flavor.category, None, flavor=str(flavor.name))
 
     def action_copy(self) -> None:
         flavor = self._flavor()

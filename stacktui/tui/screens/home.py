@@ -54,7 +54,7 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                         Column("category", "", 18),
                         Column("component", "", 10, grow=True),
                         Column("flavor", "", 10, drop=1),
-                        Column("state", "", 7, drop=2),
+                        Column("state", "", 1, drop=2),
                         header=False, markable=False, marker_without_focus=False, id="slots",
                         empty=Clean("No stack is active. s lists the stacks; enter on one makes it active."),
                     )  # fmt: skip
@@ -77,7 +77,7 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                     )  # fmt: skip
                 with Panel(title="last runs", id="home-runs"):
                     yield Grid(
-                        Column("name", "", 14, grow=True),
+                        Column("name", "", 22, grow=True),
                         Column("status", "", 11),
                         Column("stack", "", 10, drop=3),
                         Column("took", "", 6, align="right", drop=2),
@@ -200,12 +200,14 @@ def _slot_key(slot: Slot) -> str:
 def _slot_row(slot: Slot) -> Row:
     facts = slot.category.facts
     name = slot.name or Clean("none" if slot.state != "missing" else "required, none chosen")
-    if slot.name and slot.state == "missing":
-        state = Cell(Clean(f"{glyph('✗')} missing"), Tone.ERROR)
-    elif not slot.name:
-        state = Cell(Clean(""))
+    gone = bool(slot.name) and slot.state == "missing"
+    flavor = Cell(Clean("missing"), Tone.ERROR) if gone else Cell(slot.flavor, Tone.MUTED)
+    if gone:
+        state = Cell(Clean(glyph("✗")), Tone.ERROR)
+    elif slot.name and slot.state != "unknown":
+        state = Cell(Clean(symbol_of(slot.state)), tone_of(slot.state))
     else:
-        state = Cell(state_text(slot.state) if slot.state != "unknown" else Clean(""), tone_of(slot.state))
+        state = Cell(Clean(""))
     name_tone = Tone.PLAIN if slot.name else (Tone.ERROR if slot.state == "missing" else Tone.MUTED)
     return Row(
         _slot_key(slot),
@@ -213,7 +215,7 @@ def _slot_row(slot: Slot) -> Row:
             Cell(Clean(facts.key), Tone.ACCENT),
             Cell(Clean(facts.title), Tone.MUTED),
             Cell(name, name_tone),
-            Cell(slot.flavor, Tone.MUTED),
+            flavor,
             state,
         ),
     )

@@ -162,7 +162,7 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
         said.update(Content("\n").join(lines))
         grid = self.query_one("#plan", Grid)
         lane = min(12, max((len(step.lane) for step in snapshot.steps), default=1))
-        name = min(28, max((len(step.name) for step in snapshot.steps), default=14))
+        name = min(28, max((max(4, len(step.name)) for step in snapshot.steps), default=14))
         where = min(16, max((len(step.where) for step in snapshot.steps), default=8))
         widths = {"lane": lane, "name": name, "where": max(5, where)}
         columns = tuple(

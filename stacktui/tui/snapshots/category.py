@@ -71,12 +71,12 @@ def load_category(
 ) -> CategorySnapshot:
     """Read the list. Blocks: reads files."""
     from stacktui.model.component import ComponentId
-    from stacktui.operations.component import list_
+    from stacktui.operations.component import listed_now
 
     snapshot = session.snapshot()
     counts = _counts(findings or ())
     lines = []
-    for row in list_(session, category).components:
+    for row in listed_now(session, category):
         entry = snapshot.components.get(ComponentId(category, row.name))
         kept = session.probes.kept(ComponentId(category, row.name))
         file = entry.file if entry is not None else snapshot.root / row.file

@@ -112,7 +112,7 @@ class CommandLine(Popup):
         self._do(text, taken)
 
     def _do(self, text: str, taken: Suggestion | None) -> None:
-        from stacktui.tui.typed import GoTo, understand
+        from stacktui.tui.typed import GoTo, Leave, understand
 
         app = self._over.workbench
         try:
@@ -127,7 +127,9 @@ class CommandLine(Popup):
         if not _HISTORY or _HISTORY[-1] != text:
             _HISTORY.append(text)
         self.close()
-        if isinstance(asked, GoTo):
+        if isinstance(asked, Leave):
+            self._over.action_quit_workbench()
+        elif isinstance(asked, GoTo):
             app.open_place(asked.place, asked.argument)
         else:
             app.doing.typed(asked.operation, asked.arguments)

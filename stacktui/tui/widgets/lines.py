@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 from typing import NamedTuple
 
 from textual.content import Content
@@ -14,6 +15,9 @@ from stacktui.tui.marks import count_text, glyph
 
 Piece = tuple[str, str]
 """A text, which is `Clean` or ours, and the style of it."""
+
+_READ_SECONDS = 1.5
+"""How long a notice stays whatever is done; after that the next move takes it away."""
 
 
 def _width(pieces: Iterable[Piece]) -> int:
@@ -111,17 +115,24 @@ class Notice(Widget):
         self.display = False
         self._text = Clean("")
         self._error = False
+        self._since = 0.0
 
     @property
     def text(self) -> Clean:
         """What it says; empty while hidden."""
         return self._text
 
+    @property
+    def read(self) -> bool:
+        """Whether it stood there long enough to have been read: then it goes with the next move."""
+        return bool(self._text) and monotonic() - self._since > _READ_SECONDS
+
     def say(self, text: Clean, *, error: bool) -> None:
         """Show a line, or hide with an empty text."""
         if (text, error) == (self._text, self._error):
             return
         self._text, self._error = text, error
+        self._since = monotonic()
         self.display = bool(text)
         self.set_class(error, "-error")
         self.refresh()
