@@ -95,9 +95,7 @@ def find_pipelines(root: Path, settings: PipelineSettings) -> Discovery:
     return Discovery(pipelines=tuple(pipelines), problems=tuple(problems))
 
 
-def resolve_target(
-    root: Path, settings: PipelineSettings, text: str, *, folder: Path | None = None
-) -> str:
+def resolve_target(root: Path, settings: PipelineSettings, text: str, *, folder: Path | None = None) -> str:
     """A target as people write it, whole: `training`, `pipelines/training.py` or `pipelines/training.py:training`.
 
     A file is looked for in `folder`, where people stand, and then in the root. It and a function pass unchecked:

@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, document = HTTPStatus.BAD_REQUEST, {"error": str(error)}
         except (ConnectionError, TimeoutError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             traceback.print_exc()
             words = " ".join(f"{type(error).__name__}: {error}".split())
             status, document = HTTPStatus.INTERNAL_SERVER_ERROR, {"error": f"the model failed: {words}"}

@@ -19,6 +19,10 @@ _PLAIN = (str, int, float, bool, type(None))
 _WIDER: dict[type, tuple[type, ...]] = {int: (float, complex), float: (complex,), bool: (float, complex)}
 
 
+_SEVERAL = ("list_type", "tuple_type", "set_type", "dict_type", "model_type", "dataclass_type")
+"""Errors of pydantic for text where something with parts is wanted."""
+
+
 class NotPlain(ValueError):
     """A constant has no faithful form as JSON values, or does not fit its parameter's type."""
 
@@ -233,8 +237,10 @@ def from_text(text: str, annotation: Any, default: Any = inspect.Parameter.empty
     try:
         return adapter.validate_json(text)
     except ValidationError as error:
-        told = first if error.errors()[0]["type"] == "json_invalid" else error
-        raise NotPlain(f"{text!r} is not {type_name(annotation)}: {told.errors()[0]['msg']}") from None
+        not_json = error.errors()[0]["type"] == "json_invalid"
+        told = (first if not_json else error).errors()[0]
+        how = "; write it as JSON" if not_json and told["type"].endswith(_SEVERAL) else ""
+        raise NotPlain(f"{text!r} is not {type_name(annotation)}: {told['msg']}{how}") from None
 
 
 def checked(value: Any, annotation: Any) -> Any:

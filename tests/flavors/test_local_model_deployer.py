@@ -239,6 +239,21 @@ def test_the_teams_own_classes_are_found(
     assert "asked for 2" in list(component.logs("sums"))
 
 
+def test_a_model_that_leaves_is_answered_for(component: LocalModelDeployer) -> None:
+    pipelines = component.around.workspace / "pipelines"
+    pipelines.mkdir()
+    (pipelines / "model_that_leaves.py").write_text(
+        "class Leaves:\n    def predict(self, rows):\n        raise SystemExit(3)\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(pipelines))
+        artifact = _keep(component, __import__("model_that_leaves").Leaves())
+    component.deploy("sums", artifact)
+    with pytest.raises(ComponentError, match="the model failed: SystemExit: 3"):
+        component.predict("sums", [[1]])
+    assert component.find("sums")[0].state is ServerState.RUNNING
+
+
 def test_survives_whoever_started_it(component: LocalModelDeployer) -> None:
     around = component.around
     artifact = _keep(component, RowSum(2))

@@ -269,6 +269,18 @@ def test_text_that_does_not_fit_says_so(text: str, annotation: Any) -> None:
         from_text(text, annotation)
 
 
+@pytest.mark.parametrize("annotation", [list[int], dict[str, int], tuple[int, ...], set[str]])
+def test_what_is_no_single_value_is_asked_for_as_json(annotation: Any) -> None:
+    with pytest.raises(NotPlain, match="write it as JSON"):
+        from_text("1,2", annotation)
+    with pytest.raises(NotPlain) as refusal:
+        from_text('{"x": []}', annotation)
+    assert "write it as JSON" not in str(refusal.value)
+    with pytest.raises(NotPlain) as refusal:
+        from_text("many", int)
+    assert "write it as JSON" not in str(refusal.value)
+
+
 def test_values_are_checked_by_their_annotation() -> None:
     assert checked({"lr": 1}, Config) == Config(lr=1.0)
     with pytest.raises(NotPlain, match="is not int"):

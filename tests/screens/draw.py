@@ -44,7 +44,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("home-light", (), ("two-at-a-time", "last runs"), theme="stacktui-light"),
     Scene("home-80x24", (), ("two-at-a-time",), NARROW),
     Scene("orchestrators", ("1",), ("two-at-a-time",)),
-    Scene("artifact-stores", ("2", "tab", "j", "enter"), ("scratch",)),
+    Scene("artifact-stores", ("2", "enter", "j", "j"), ("confusion",)),
     Scene("metadata-stores", ("3",), ("sqlite",)),
     Scene("container-registries", ("4",), ("local",)),
     Scene("secrets-managers", ("5",), ("environment",)),

@@ -147,6 +147,16 @@ async def test_what_was_said_goes_with_the_next_move_once_it_was_read(
         await bench.misses("No question waits")
 
 
+async def test_an_error_is_read_to_its_end_on_a_narrow_screen(root: Path) -> None:
+    async with workbench(root, size=(80, 24)) as bench:
+        await bench.settled()
+        bench.screen.notice(f"no such thing: {'word ' * 18}end of it", error=True)
+        await bench.sees("✗ no such thing", "end of it", "enter open")
+        bench.screen.notice("short")
+        await bench.wait_for(lambda: bench.text().splitlines()[-2].strip() == "· short")
+        assert bench.text().splitlines()[-3].startswith("╰")
+
+
 async def test_q_on_the_colon_line_leaves(root: Path) -> None:
     async with workbench(root) as bench:
         await bench.press("colon")
@@ -256,6 +266,9 @@ async def test_what_an_operation_lacks_is_asked_for_and_its_diff_is_shown(root: 
         await bench.types("stack clone default")
         await bench.press("enter")
         await bench.sees("The copy's name")
+        # As high as what it asks, not as the screen.
+        assert bench.screen.query_one("Input").size.height == 1
+        assert bench.screen.query_one(".dialog").size.height < 10
         await bench.types("nightly")
         await bench.press("enter")
         await bench.sees("stacks/nightly.yaml")

@@ -35,7 +35,11 @@ def event(part: RunEvent, face: Face) -> None:
             face.err.line(f"answer it with: stacktui alert answer {id_} {choices}")
     elif part.event == "answer":
         answer, by = part.data.get("answer"), part.data.get("by")
-        said = "nobody answered in time" if answer is None else f"answered {answer}" + (f" by {by}" if by else "")
+        said = (
+            "nobody answered in time"
+            if answer is None
+            else f"answered {answer}" + (f" by {by}" if by else "")
+        )
         out.line(Span("? ", Tone.WARN), said)
     elif part.event == "metric":
         values = part.data.get("last")

@@ -134,8 +134,10 @@ class ServerFolder:
     def _state(self, record: ServerRecord) -> tuple[ServerState, str | None]:
         folder = self.version(record.version)
         if record.process is not None and record.process.alive:
-            ready = (folder / "ready").exists()
-            return (ServerState.RUNNING if ready else ServerState.STARTING), None
+            if (folder / "ready").exists():
+                return ServerState.RUNNING, None
+            # Asked to stop, it takes no more requests and ends in a moment.
+            return (ServerState.STOPPED if record.stopped else ServerState.STARTING), None
         if record.stopped:
             return ServerState.STOPPED, None
         if words := last_words(folder):

@@ -52,7 +52,7 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
     ]  # fmt: skip
 
     def __init__(self, title: Clean | str, opening: Opening, *, copy: bool = False) -> None:
-        super().__init__(title, "ctrl+s save · tab next · space choose · esc leave", wide=True)
+        super().__init__(title, "ctrl+s save · tab next · space choose · esc back", wide=True)
         self.draft = opening.draft
         self.facts = opening.facts
         self._copy = copy
@@ -77,7 +77,7 @@ class ComponentForm(Dialog[str], LiveView[FormFacts]):
         yield Static(id="form-status")
         with Horizontal(id="form-buttons"):
             yield FormButton("save", "ctrl+s")
-            yield FormButton("leave", "esc")
+            yield FormButton("back", "esc")
 
     def _rows(self) -> ComposeResult:
         in_config = False

@@ -24,6 +24,7 @@ from stacktui.tui.snapshots.category import CategorySnapshot, ComponentLine, Pro
 from stacktui.tui.widgets.facts import Facts, Section
 from stacktui.tui.widgets.filterline import FilterLine
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
+from stacktui.tui.widgets.gridrows import GAP
 from stacktui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 _FRAME = 3
 """Lines of the list's panel beside its rows: the border and the header."""
+
+_MARGIN = 3
+"""Cells of a row beside its columns: the mark of the cursor, and the right edge."""
 
 
 class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
@@ -124,8 +128,26 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         panel.set_note(Clean(f"{glyph('●')} in {snapshot.stack}") if marked else "")
         self._fit()
 
+    def _fit_columns(self) -> None:
+        """Names are shown whole before anything is said beside flavor and probe: cut, they look alike."""
+        grid = self.components
+        lines = self.snapshot.lines if self.snapshot else ()
+        room = grid.size.width - _MARGIN
+        if not lines or room <= 0:
+            return
+        flavor = min(16, max(6, *(len(line.flavor) for line in lines)))
+        most = room - flavor - sum(c.width + GAP for c in grid.columns if c.key in ("active", "probe")) - GAP
+        name = max(10, min(most, max(len(line.shown) for line in lines)))
+        widths = {"name": name, "flavor": flavor}
+        columns = tuple(
+            column._replace(width=widths.get(column.key, column.width)) for column in grid.columns
+        )
+        if columns != grid.columns:
+            grid.set_columns(*columns)
+
     def _fit(self) -> None:
         """The list is as high as its rows, up to a share of the screen."""
+        self._fit_columns()
         rows = max(1, self.components.total)
         share = self.size.height * 2 // 5 if self.has_class("-wide") else max(5, self.size.height // 3)
         height = min(rows + _FRAME, max(5, share))

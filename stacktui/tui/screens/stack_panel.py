@@ -67,8 +67,10 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
             self.set_title("stack")
             slots.empty = Clean("")
             slots.set_rows(())
+            findings.empty = Clean("")
             findings.set_rows(())
             about.update(Content(""))
+            self._say_count()
             return
         self.set_title(Clean(f"stack {clean(snapshot.name)}"))
         about.display = bool(snapshot.about)
@@ -91,9 +93,8 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
 
     def _say_count(self) -> None:
         found = self.snapshot.findings if self.snapshot else ()
-        self.set_note(
-            "asking every component…" if self.probing else f"{len(found)} findings" if found else ""
-        )
+        said = f"{len(found)} finding{'s' if len(found) > 1 else ''}" if found else ""
+        self.set_note("asking every component…" if self.probing else said)
 
     def slot(self, key: str) -> SlotLine | None:
         """The line of a category."""

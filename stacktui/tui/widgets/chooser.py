@@ -48,7 +48,7 @@ class Popup(Vertical):
     """The most that it is wide."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("popup.leave", "escape", "leave", "leave", rank=90, help="Close."),
+        bind("popup.leave", "escape", "leave", "close", rank=90, help="Close."),
     ]
 
     def __init__(self, kind: str) -> None:

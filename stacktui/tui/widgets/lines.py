@@ -108,7 +108,7 @@ class HeaderLine(Widget):
 
 
 class Notice(Widget):
-    """One line above the keys: an error or what was done, until the next thing."""
+    """A line above the keys, three if it must: an error or what was done, until the next thing."""
 
     def __init__(self) -> None:
         super().__init__(id="notice")
@@ -135,12 +135,12 @@ class Notice(Widget):
         self._since = monotonic()
         self.display = bool(text)
         self.set_class(error, "-error")
-        self.refresh()
+        self.refresh(layout=True)
 
     def render(self) -> Content:
         mark = "✗" if self._error else "·"
         style = "$tone-error" if self._error else "$quiet"
-        return Content.assemble((f" {glyph(mark)} ", style), (self._text, "" if self._error else "$quiet"))
+        return Content.assemble((f"{glyph(mark)} ", style), (self._text, "" if self._error else "$quiet"))
 
 
 class Key(NamedTuple):
