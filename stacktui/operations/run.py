@@ -60,7 +60,7 @@ def run(
 
     Ctrl+C and SIGTERM ask the run to stop, and show how it ends; a second Ctrl+C stops looking on.
 
-    Exit code 0 where the run succeeded, 1 where it did not, 2 where it could not start.
+    Exit code 0 where the run succeeded, 1 where it failed or findings forbid it, 2 where it cannot be run.
     """
     run_id = start(
         session,

@@ -54,6 +54,15 @@ async def test_the_components_of_the_active_stack_come_first_and_are_marked(root
         await bench.sees("of archive", "about archive", "/data/archive")
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_long_names_are_told_apart(root: Path, size: tuple[int, int]) -> None:
+    component(root, "artifact_store", "team-vision-bucket-a", "local", "  path: /data/a\n")
+    component(root, "artifact_store", "team-vision-bucket-b", "local", "  path: /data/b\n")
+    async with workbench(root, size=size) as bench:
+        await bench.press("2")
+        await bench.sees("team-vision-bucket-a  ", "team-vision-bucket-b  ", "probe")
+
+
 async def test_a_new_file_is_in_the_list_without_a_key(root: Path) -> None:
     async with workbench(root) as bench:
         await bench.press("2")

@@ -37,9 +37,7 @@ class Dialog(ModalScreen[R]):
     # As on `WorkbenchScreen`: a change of the focus repaints only what looks different.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
-    def __init__(
-        self, title: Clean | str, keys: str = "enter accept · esc back", wide: bool = False
-    ) -> None:
+    def __init__(self, title: Clean | str, keys: str = "enter accept · esc back", wide: bool = False) -> None:
         """`keys` stands in the lower border; `wide` makes it as large as the screen allows."""
         super().__init__()
         self._title = title

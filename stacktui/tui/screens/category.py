@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _FRAME = 3
 """Lines of the list's panel beside its rows: the border and the header."""
 
-_MARGIN = 3
-"""Cells of a row beside its columns: the mark of the cursor, and the right edge."""
+_MARGIN = 4
+"""Cells of a row beside its columns: the mark of the cursor, the right edge, and the scroll bar that may come."""
 
 
 class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
