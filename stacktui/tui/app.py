@@ -100,6 +100,9 @@ class WorkbenchApp(App[int]):
         asyncio.get_running_loop().set_exception_handler(self._callback_failed)
         self.feed.start()
         self.looks.apply_keymap()
+        if self.has_class("-ascii"):
+            # Home got its styles before it hung under the app, whose class they depend on.
+            self.refresh_css(animate=False)
         # So that the first popup opens as quickly as the next.
         self.set_timer(1.0, self._import_popups)
 

@@ -181,6 +181,7 @@ class Looks:
         self._found("settings", loaded.problems)
         symbols = loaded.settings.symbols
         marks.ascii_only(marks.terminal_is_ascii() if symbols == "auto" else symbols == "ascii")
+        self._app.set_class(marks.ascii_only(), "-ascii")
         if "NO_COLOR" in os.environ:
             return TERMINAL
         return loaded.theme if loaded.theme in self.titles else DARK

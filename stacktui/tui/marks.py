@@ -48,9 +48,16 @@ def ascii_only(wanted: bool | None = None) -> bool:
 
 
 def terminal_is_ascii() -> bool:
-    """Whether the terminal cannot be trusted with more than ASCII: another encoding, or `STACKTUI_ASCII` is set."""
+    """Whether the terminal cannot be trusted with more than ASCII: another encoding, the locale C, or
+    `STACKTUI_ASCII` is set."""
     encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
-    return bool(os.environ.get("STACKTUI_ASCII")) or encoding.lower().replace("-", "") not in ("utf8",)
+    # In the locale C Python says UTF-8 all the same, and sets LC_CTYPE itself.
+    wanted = os.environ.get("LC_ALL") or os.environ.get("LANG")
+    return (
+        bool(os.environ.get("STACKTUI_ASCII"))
+        or wanted in ("C", "POSIX")
+        or encoding.lower().replace("-", "") not in ("utf8",)
+    )
 
 
 def glyph(symbol: str) -> str:

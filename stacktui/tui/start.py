@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from stacktui.operations.session import Session
+
+_TURN_SECONDS = 0.0005
 
 
 class First(NamedTuple):
@@ -48,6 +51,8 @@ def run_workbench(session: Session) -> int:
     from stacktui.tui.terminal import require_terminal
 
     require_terminal()
+    # Loads compute in threads: a key must not wait its turn behind them, which Python makes five milliseconds long.
+    sys.setswitchinterval(_TURN_SECONDS)
     prefetch = Prefetch(session)
     from stacktui.tui.app import WorkbenchApp
     from stacktui.tui.terminal import ended_with_terminal

@@ -9,6 +9,7 @@ import pytest
 
 from stacktui.model.category import Category
 from stacktui.operations.session import Session
+from stacktui.tui.marks import terminal_is_ascii
 from stacktui.tui.panes.base import Pane, Shown
 from stacktui.tui.panes.registry import VIEWS, pane_of
 from stacktui.tui.screens.category import CategoryScreen
@@ -61,6 +62,9 @@ async def test_long_names_are_told_apart(root: Path, size: tuple[int, int]) -> N
     async with workbench(root, size=size) as bench:
         await bench.press("2")
         await bench.sees("team-vision-bucket-a  ", "team-vision-bucket-b  ", "probe")
+        component(root, "orchestrator", "two-at-a-time", "local", "  max_workers: 2\n")
+        await bench.press("1")
+        await bench.sees("two-at-a-time  ")
 
 
 async def test_a_new_file_is_in_the_list_without_a_key(root: Path) -> None:
@@ -224,7 +228,20 @@ async def test_symbols_have_an_ascii_twin(root: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("STACKTUI_ASCII", "1")
     async with workbench(root) as bench:
         await bench.press("6")
-        await bench.sees("* in default", "subprocess")
+        await bench.sees("* in default", "subprocess", "+---")
+        await bench.press("h")
+        await bench.sees("last runs")
+        await bench.wait_for(lambda: bench.text().isascii())
+
+
+@pytest.mark.parametrize("name", ["LC_ALL", "LANG"])
+def test_the_locale_c_has_ascii_only(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in ("LC_ALL", "LANG", "STACKTUI_ASCII"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, "en_US.UTF-8")
+    assert not terminal_is_ascii()
+    monkeypatch.setenv(name, "C")
+    assert terminal_is_ascii()
 
 
 async def test_a_component_is_added_edited_copied_and_deleted_from_its_screen(root: Path) -> None:

@@ -187,7 +187,7 @@ async def test_a_running_run_is_stopped_after_a_question(tmp_path: Path) -> None
         await bench.sees("■ cancelled")
         await bench.press("x")
         assert isinstance(bench.screen, RunScreen)
-        assert bench.screen.refusal("operation('runs stop')") == "the run is cancelled already"
+        assert bench.screen.refusal("operation('runs stop')") == "the run has ended: cancelled"
 
 
 async def test_a_lost_run_says_so_with_its_last_event_and_what_to_do(tmp_path: Path) -> None:

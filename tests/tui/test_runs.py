@@ -65,7 +65,7 @@ async def test_only_a_running_run_can_be_stopped(tmp_path: Path) -> None:
         add_run(bench.session.store(), "done")
         screen = await list_of(bench)
         await bench.sees("done")
-        assert screen.refusal("operation('runs stop')") == "the run is succeeded already"
+        assert screen.refusal("operation('runs stop')") == "the run has ended: succeeded"
         await bench.press("x")
         assert bench.screen is screen
 

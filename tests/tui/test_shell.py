@@ -109,8 +109,10 @@ async def test_a_run_that_nobody_holds_is_shown_lost(root: Path) -> None:
     async with workbench(root) as bench:
         await bench.settled()
         store = bench.session.store()
-        run = add_run(store, "crashed", status=RunStatus.RUNNING, finished_at=None)
+        # As a runner does it: it runs only once it is held, or a reader would rightly call it lost.
+        run = add_run(store, "crashed", status=RunStatus.QUEUED, finished_at=None)
         with store.hold(run.id):
+            store.update_run(run.id, status=RunStatus.RUNNING)
             await bench.sees("● crashed", "● 1")
         await bench.sees("? lost")
 
@@ -155,6 +157,17 @@ async def test_an_error_is_read_to_its_end_on_a_narrow_screen(root: Path) -> Non
         bench.screen.notice("short")
         await bench.wait_for(lambda: bench.text().splitlines()[-2].strip() == "· short")
         assert bench.text().splitlines()[-3].startswith("╰")
+
+
+async def test_a_greyed_key_says_why(root: Path) -> None:
+    async with workbench(root, readonly=True) as bench:
+        await bench.press("s")
+        await bench.sees("stacks 1")
+        await bench.settled()
+        await bench.press("a")
+        await bench.sees("a add: the workbench is read-only")
+        await bench.press("A")
+        await bench.sees("A make active: ")
 
 
 async def test_q_on_the_colon_line_leaves(root: Path) -> None:

@@ -224,6 +224,16 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         self._notice_was_read()
         self.keys_changed()
 
+    def on_key(self, event: events.Key) -> None:
+        """A greyed key does nothing; it says why."""
+        active = self.active_bindings.get(event.key)
+        if active is None or active.enabled:
+            return
+        name = facts_of(active.binding).id
+        key = next((item for item in self.all_keys() if item.facts.id == name), None)
+        if key is not None and key.refused:
+            self.notice(f"{shown(event.key)} {key.facts.description}: {key.refused}")
+
     def _notice_was_read(self) -> None:
         """What was said about the last thing does not stand beside the next."""
         for notice in self.query(Notice):

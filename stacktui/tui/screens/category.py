@@ -127,6 +127,8 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         marked = snapshot.stack and any(line.in_stack for line in snapshot.lines)
         panel.set_note(Clean(f"{glyph('●')} in {snapshot.stack}") if marked else "")
         self._fit()
+        # On the first draw the list may not have its width yet.
+        self.call_after_refresh(self._fit_columns)
 
     def _fit_columns(self) -> None:
         """Names are shown whole before anything is said beside flavor and probe: cut, they look alike."""

@@ -182,7 +182,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
             if self.snapshot.status == "lost":
                 return "nobody runs it any more"
             if self.snapshot.status not in ("queued", "running"):
-                return f"the run is {self.snapshot.status} already"
+                return f"the run has ended: {self.snapshot.status}"
         if action == "save_log" and self.is_mounted and not self.query_one(LogPanel).view.lines:
             return "the step wrote nothing"
         return super().refusal(action)

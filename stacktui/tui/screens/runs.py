@@ -187,7 +187,7 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
             subject = self.subject()
             line = self._line(subject.arguments["run_id"]) if subject else None
             if line is not None and line.status not in ("queued", "running"):
-                return f"the run is {line.status} already"
+                return f"the run has ended: {line.status}"
         return super().refusal(action)
 
     def focus_on(self, argument: str) -> None:
