@@ -24,6 +24,7 @@ from typing import IO, Any
 from pydantic import ValidationError
 
 from stacktui import __version__
+from stacktui.categories.private import create_file, make_folder
 from stacktui.pipelines.errors import (
     GraphBroken,
     PipelineBroken,
@@ -192,10 +193,9 @@ def _line(stream: IO[bytes], deadline: float) -> bytes:
 def _keep(place: Path, data: bytes) -> None:
     folder = place.parent
     with contextlib.suppress(OSError):
-        if not folder.is_dir():
-            folder.mkdir(0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         draft = folder / f".{uuid.uuid4().hex}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        with os.fdopen(create_file(draft), "wb") as stream:
             stream.write(data)
         draft.rename(place)
         kept = [entry for entry in os.scandir(folder) if entry.name.endswith(".json")]

@@ -23,6 +23,7 @@ from pydantic import Field
 from stacktui import __version__
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.flavor import FlavorRegistry
+from stacktui.categories.private import append_file
 from stacktui.flavors.local.process_tree import DETACHED
 from stacktui.flavors.local.worker_process import importable
 from stacktui.model.base import Noun, now, uuid7
@@ -136,8 +137,7 @@ def spawn_runner(folder: Path) -> int:
 
     It keeps no terminal, no pipe and no lock of its starter; what it says goes to `runner.log` beside `run.json`.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    log = os.open(folder / "runner.log", flags, 0o600)
+    log = append_file(folder / "runner.log")
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stacktui.pipelines.runner", str(folder)],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from stacktui.categories.private import append_file
 from stacktui.model.base import from_rfc3339, rfc3339
 from stacktui.model.execution import LogLine
 
@@ -46,17 +47,6 @@ def log_folder(state: Path, run_id: str) -> Path:
 def log_path(state: Path, run_id: str, step: str, attempt: int) -> Path:
     """The log of one attempt; it may not exist yet."""
     return log_folder(state, run_id) / f"{quote(step, safe='')}.{attempt}{_SUFFIX}"
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder and those above it that are missing, each 0700."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for path in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, 0o700)  # noqa: PTH102 - the mode is given at creation
 
 
 def step_logs(state: Path, run_id: str, step: str | None = None) -> list[StepLog]:
@@ -154,8 +144,7 @@ class LogWriter:
         if self._descriptor is None:
             if self._closed:
                 return
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-            self._descriptor = os.open(self._path, flags, 0o600)
+            self._descriptor = append_file(self._path)
         text = json.dumps({"at": rfc3339(line.at), "stream": line.stream, "text": line.text})
         os.write(self._descriptor, text.encode("ascii") + b"\n")
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.metadata_store import MetadataStore
 from stacktui.categories.orchestrator import StepHandle
+from stacktui.categories.private import make_folder
 from stacktui.model.artifact import Artifact, ArtifactRef
 from stacktui.model.base import now
 from stacktui.model.execution import StepEvent, StepResult
@@ -22,7 +23,7 @@ from stacktui.model.run import Metric, RunStatus, StepError, StepRun, StepStatus
 from stacktui.model.secretref import SecretRef
 from stacktui.pipelines.graph import StepNode
 from stacktui.pipelines.intake import Intake, StepSink
-from stacktui.pipelines.logs import LogWriter, log_folder, log_path, make_private
+from stacktui.pipelines.logs import LogWriter, log_folder, log_path
 from stacktui.pipelines.places import Places
 from stacktui.pipelines.requests import Requests
 from stacktui.pipelines.reuse import Reuse
@@ -88,7 +89,7 @@ class RunLoop:
 
     def run(self) -> tuple[RunStatus, str | None]:
         """Run all steps; how the run ended, and its error in one line. Raises `ComponentError`."""
-        make_private(log_folder(Path(self._file.run.state), self._file.run.run_id))
+        make_folder(log_folder(Path(self._file.run.state), self._file.run.run_id))
         self._reuse.find_earlier_artifacts()
         while not self._schedule.finished:
             self._go_on()

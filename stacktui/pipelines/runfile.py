@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from stacktui.categories.private import create_file
 from stacktui.model.base import Noun
 from stacktui.model.execution import RunContext
 from stacktui.model.stack import StepSettings
@@ -36,8 +37,7 @@ class RunFile(Noun):
 
     def write(self, folder: Path) -> None:
         """Write it into the run's folder."""
-        descriptor = os.open(folder / _NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(create_file(folder / _NAME), "w", encoding="utf-8") as file:
             file.write(self.model_dump_json(indent=1))
 
     @classmethod

@@ -21,9 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from stacktui.categories.private import append_file
 from stacktui.categories.process_mark import ProcessMark, mark_of
 from stacktui.flavors.local.model_server import HOST, ServerFolder, ServeSpec
-from stacktui.flavors.local.private import append_file, write_whole
+from stacktui.flavors.local.private import write_whole
 
 _HANDOVER = "handover.sock"
 _BACKLOG = 128

@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from stacktui.categories.private import belongs_to_group, create_file, make_folder
 from stacktui.model.base import Noun
 from stacktui.pipelines.errors import SnapshotFailed
 from stacktui.pipelines.listing import GitState, git_state, list_files
@@ -78,8 +79,8 @@ def take_snapshot(workspace: WorkspaceFolders, *, size_limit: int = SIZE_LIMIT) 
     """
     root = workspace.root.resolve()
     home = workspace.state / "code"
-    _private_folder(workspace.state)
-    _private_folder(home)
+    make_folder(workspace.state)
+    make_folder(home)
     for _ in range(5):
         git = git_state(root)
         paths = list_files(root, skip=workspace.state.resolve(), git=git is not None)
@@ -189,9 +190,9 @@ def _link_target(root: Path, path: str) -> str:
 def _copy(root: Path, home: Path, target: Path, found: list[_File]) -> bool:
     """Make `target` whole or not at all. False if a file changed since it was hashed."""
     objects = home / "objects"
-    _private_folder(objects)
+    make_folder(objects)
     draft = home / f".making-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    _private_folder(draft)
+    make_folder(draft)
     made = {""}
     try:
         for item in found:
@@ -242,16 +243,10 @@ def _keep(source: Path, kept: Path, item: _File) -> bool:
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
+    with os.fdopen(create_file(path), "wb") as stream:
         stream.write(data)
-
-
-def _private_folder(path: Path) -> None:
-    if not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(0o700)
+        # A group that shares the state may read what its other members' runs execute.
+        os.fchmod(stream.fileno(), mode | mode >> 3 if belongs_to_group(path.parent) else mode)
 
 
 def _private_folders(base: Path, inside: str, made: set[str]) -> None:
@@ -259,7 +254,7 @@ def _private_folders(base: Path, inside: str, made: set[str]) -> None:
     for part in inside.split("/"):
         so_far = f"{so_far}/{part}" if so_far else part
         if so_far not in made:
-            (base / so_far).mkdir(0o700)
+            make_folder(base / so_far)
             made.add(so_far)
 
 

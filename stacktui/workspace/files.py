@@ -7,18 +7,23 @@ import os
 import secrets
 from pathlib import Path
 
+from stacktui.categories.private import create_file
 
-def stage_file(target: Path, content: bytes, mode: int = 0o600) -> Path:
-    """A synchronised temporary file beside `target`, with the content that it is to have. Raises OSError."""
+
+def stage_file(target: Path, content: bytes, mode: int | None = None) -> Path:
+    """A synchronised temporary file beside `target`, with the content that it is to have. Raises OSError.
+
+    Without a `mode` it is as private as its folder.
+    """
     # The dot and the suffix keep it out of every listing.
     staged = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = create_file(staged)
     try:
         try:
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
-            if mode != 0o600:
+            if mode is not None:
                 os.fchmod(descriptor, mode)
             os.fsync(descriptor)
         finally:
@@ -29,7 +34,7 @@ def stage_file(target: Path, content: bytes, mode: int = 0o600) -> Path:
     return staged
 
 
-def replace_file(target: Path, content: bytes, mode: int = 0o600) -> None:
+def replace_file(target: Path, content: bytes, mode: int | None = None) -> None:
     """Give `target` a new content, durably and in one moment. Raises OSError, with the old content in place."""
     staged = stage_file(target, content, mode)
     try:

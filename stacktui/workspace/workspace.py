@@ -6,6 +6,7 @@ stays in force for as long as this object lives.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Collection, Mapping
@@ -59,7 +60,7 @@ class WorkspaceSnapshot:
 
 
 class Workspace:
-    """One workspace. Opening it reads `stacktui.yaml` for the place of its state, and writes nothing."""
+    """One workspace. Opening it reads `stacktui.yaml` for the place of its state."""
 
     def __init__(self, root: Path, environ: Mapping[str, str] | None = None) -> None:
         self.root = root
@@ -81,7 +82,12 @@ class Workspace:
     @classmethod
     def open(cls, start: Path) -> Workspace:
         """The workspace that `start` lies in. Raises `WorkspaceNotFound`."""
-        return cls(find_root(start))
+        workspace = cls(find_root(start))
+        if workspace.shared_group is not None:
+            # Whoever comes first makes the state the group's: what is made below it follows the folder.
+            with contextlib.suppress(OSError, LookupError):
+                workspace.state_dir()
+        return workspace
 
     def __repr__(self) -> str:
         return f"Workspace({str(self.root)!r})"

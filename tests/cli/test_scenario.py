@@ -122,11 +122,20 @@ def test_a_pipeline_that_does_not_import_shows_the_users_frames_only(root: Path)
     assert "at import" in ran.stderr.splitlines()[-1]
 
 
+def _hears_signals() -> None:
+    """As a shell in the foreground starts a program; in the background, or under nohup, it would be deaf."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_ctrl_c_and_sigterm_ask_the_run_to_stop_and_show_how_it_ends(root: Path, name: str) -> None:
     (root / "pipelines" / "slow.py").write_text(SLOW)
     viewer = subprocess.Popen(
-        [*PROGRAM, "-C", str(root), "run", "slow", "--json"], stdout=subprocess.PIPE, text=True
+        [*PROGRAM, "-C", str(root), "run", "slow", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hears_signals,  # noqa: PLW1509 - nothing else runs in the child before
     )
     assert viewer.stdout is not None
     for line in viewer.stdout:
@@ -143,7 +152,10 @@ def test_ctrl_c_and_sigterm_ask_the_run_to_stop_and_show_how_it_ends(root: Path,
 def test_a_hangup_leaves_the_run_running(root: Path) -> None:
     (root / "pipelines" / "slow.py").write_text(SLOW)
     viewer = subprocess.Popen(
-        [*PROGRAM, "-C", str(root), "run", "slow", "--json"], stdout=subprocess.PIPE, text=True
+        [*PROGRAM, "-C", str(root), "run", "slow", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hears_signals,  # noqa: PLW1509 - nothing else runs in the child before
     )
     assert viewer.stdout is not None
     for line in viewer.stdout:

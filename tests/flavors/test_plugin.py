@@ -50,8 +50,18 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_team_tests_its_own_flavor(tmp_path: Path) -> None:
     (tmp_path / "test_ours.py").write_text(_TEST)
+    # Where stacktui is installed the plugin would come twice: not by its entry point, then.
     done = _run(
-        tmp_path, "pytest", "-q", "-p", "stacktui.testing.plugin", "-p", "no:cacheprovider", "test_ours.py"
+        tmp_path,
+        "pytest",
+        "-q",
+        "-p",
+        "no:stacktui",
+        "-p",
+        "stacktui.testing.plugin",
+        "-p",
+        "no:cacheprovider",
+        "test_ours.py",
     )
     lines = done.stdout.splitlines()
     assert "TestOurs" not in done.stdout, done.stdout

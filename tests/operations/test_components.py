@@ -235,7 +235,8 @@ def test_skeletons_are_clean_code_and_their_tests_are_the_contract(session: Sess
 
 def _pytest(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "stacktui.testing.plugin", *words],
+        # Where stacktui is installed the plugin would come twice: not by its entry point, then.
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:stacktui", "-p", "stacktui.testing.plugin", *words],
         capture_output=True, text=True, check=False, cwd=root,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stacktui.categories.private import make_folder
 from stacktui.model.base import now, uuid7
 from stacktui.model.execution import LogLine
 from stacktui.model.run import Run, RunStatus, StepRun, StepStatus
 from stacktui.operations.errors import OperationError
 from stacktui.operations.following import Logs, run_events
 from stacktui.operations.session import Session
-from stacktui.pipelines.logs import LogWriter, log_path, make_private
+from stacktui.pipelines.logs import LogWriter, log_path
 from tests.operations.support import do
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +38,7 @@ def run_id(session: Session) -> str:
 def writers(session: Session, run_id: str) -> Iterator[tuple[str, LogWriter]]:
     for step in ("a", "b"):
         path = log_path(session.workspace.state, run_id, step, 1)
-        make_private(path.parent)
+        make_folder(path.parent)
         yield step, LogWriter(path)
 
 

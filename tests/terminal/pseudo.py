@@ -52,6 +52,8 @@ _NOT_FOR_PYTE = re.compile(
 )
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-9;:<=>?$ ]*|\][^\x07\x1b]*\x1b?|[P_][^\x1b]*\x1b?)?\Z")
 """A sequence whose end is in the bytes that come next."""
+# What other terminals, or test runners, say of themselves; the size above all is the pseudo-terminal's own.
+_NOT_OF_THIS_TERMINAL = {"NO_COLOR", "COLORTERM", "TMUX", "COLUMNS", "LINES"}
 _ANSWERS = (
     (b"\x1b[?2026$p", b"\x1b[?2026;2$y"),
     (b"\x1b[?2048$p", b"\x1b[?2048;0$y"),
@@ -82,9 +84,7 @@ class Terminal:
         self.started_at = time.perf_counter()
         self._descriptor, inside = os.openpty()
         _set_size(inside, columns, rows)
-        base = {
-            name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLORTERM", "TMUX")
-        }
+        base = {name: value for name, value in os.environ.items() if name not in _NOT_OF_THIS_TERMINAL}
         self.process = subprocess.Popen(
             list(command),
             stdin=inside,

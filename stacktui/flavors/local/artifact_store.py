@@ -21,7 +21,7 @@ from stacktui.categories.artifact_store import ArtifactStore, StoredContent, Sto
 from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.errors import ComponentError, DigestMismatch, NotFound
 from stacktui.categories.flavor import FlavorFacts
-from stacktui.flavors.local.private import create_file, make_folder
+from stacktui.categories.private import create_file, make_folder
 from stacktui.flavors.local.probing import check_folder, probe_within
 from stacktui.model.category import Category
 

@@ -27,11 +27,12 @@ from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.errors import ComponentError, Unauthorised, Unreachable
 from stacktui.categories.flavor import Demand, FlavorFacts
 from stacktui.categories.model_deployer import ModelDeployer, ModelServer, ServerState
+from stacktui.categories.private import append_file, create_file, make_folder
 from stacktui.categories.process_mark import ProcessMark
 from stacktui.flavors.local.artifact_store import LocalArtifactStore, LocalArtifactStoreConfig
 from stacktui.flavors.local.inference import tensors_of, values_of
 from stacktui.flavors.local.model_server import HOST, ServerFolder, ServerRecord, ServeSpec, last_words
-from stacktui.flavors.local.private import append_file, create_file, make_folder, write_whole
+from stacktui.flavors.local.private import write_whole
 from stacktui.flavors.local.probing import check_folder, probe_within
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.base import now

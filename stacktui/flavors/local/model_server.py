@@ -114,7 +114,7 @@ class ServerFolder:
         try:
             self.token()
         except ComponentError:
-            write_whole(self.path / "token", secrets.token_urlsafe(32).encode())
+            write_whole(self.path / "token", secrets.token_urlsafe(32).encode(), secret=True)
 
     def tell(self, record: ServerRecord) -> ModelServer:
         """A server as it is now."""

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from stacktui.categories.errors import ComponentError, DigestMismatch, NotFound
-from stacktui.flavors.local.private import create_file, make_folder, write_whole
+from stacktui.categories.private import create_file, make_folder
+from stacktui.flavors.local.private import write_whole
 
 Descriptor = dict[str, Any]
 """A blob as the index or a manifest names it: `mediaType`, `digest`, `size` and annotations."""

@@ -1,7 +1,4 @@
-"""Files and folders that only their owner may read, written whole or not at all. Used by the local flavors.
-
-Modes are given when a file is made, never by a later chmod: there is no moment in which others can read.
-"""
+"""Private files that are written whole or not at all, and locks on them. Used by the local flavors."""
 
 from __future__ import annotations
 
@@ -13,42 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stacktui.categories.errors import ComponentError
-
-FILE_MODE = 0o600
-FOLDER_MODE = 0o700
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+from stacktui.categories.private import create_file, lock_file, make_folder
 
 
-def make_folder(path: str | os.PathLike[str]) -> None:
-    """Make a folder and those above it that are missing, each 0700. One that exists is left as it is."""
-    try:
-        os.mkdir(path, FOLDER_MODE)  # noqa: PTH102 - os.mkdir is what takes a mode at creation
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        make_folder(os.path.dirname(os.fspath(path)))  # noqa: PTH120 - as strings: on the hot path of `put`
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path, FOLDER_MODE)  # noqa: PTH102
-
-
-def create_file(path: str | os.PathLike[str]) -> int:
-    """A descriptor of a new file, 0600. Raises FileExistsError where there is one, a symbolic link included."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | _NO_FOLLOW, FILE_MODE)
-
-
-def append_file(path: str | os.PathLike[str]) -> int:
-    """A descriptor that appends to a file, made 0600 where there is none."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | _NO_FOLLOW, FILE_MODE)
-
-
-def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_whole(path: Path, data: bytes, *, durable: bool = False, secret: bool = False) -> None:
     """Put `data` at `path` by a temporary file and a rename: a reader sees the old bytes or the new ones.
 
-    `durable` also waits for the disk, so that the new bytes survive a power loss.
+    `durable` also waits for the disk, so that the new bytes survive a power loss; `secret` keeps it from a group that
+    shares the folder.
     """
     make_folder(path.parent)
     temporary = path.parent / f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    descriptor = create_file(temporary)
+    descriptor = create_file(temporary, secret=secret)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -80,7 +53,7 @@ def locked(path: Path, what: str, timeout_s: float = 10.0) -> Iterator[None]:
     Raises `ComponentError` if another process holds it for longer than `timeout_s`.
     """
     make_folder(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | _NO_FOLLOW, FILE_MODE)
+    descriptor = lock_file(path)
     try:
         deadline = time.monotonic() + timeout_s
         pause = 0.001

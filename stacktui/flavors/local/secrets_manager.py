@@ -20,8 +20,9 @@ from pydantic import Field
 from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.errors import ComponentError, NotFound, Unauthorised
 from stacktui.categories.flavor import FlavorFacts
+from stacktui.categories.private import belongs_to_group, create_file, make_folder
 from stacktui.categories.secrets_manager import SecretEntry, SecretsManager
-from stacktui.flavors.local.private import create_file, locked, make_folder, sync_folder, write_whole
+from stacktui.flavors.local.private import locked, sync_folder, write_whole
 from stacktui.flavors.local.probing import check_folder, probe_within
 from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.category import Category
@@ -106,7 +107,11 @@ class LocalSecretsManager(SecretsManager):
     def _file(self) -> Path:
         if self.config.path:
             return self.around.workspace / Path(self.config.path).expanduser()
-        return self.around.state / "secrets" / f"{self.name}.enc"
+        folder = self.around.state / "secrets"
+        if self.around.state.is_dir() and belongs_to_group(self.around.state):
+            # A group shares runs, not secrets: each user keeps a file of their own.
+            folder = folder / str(os.getuid())
+        return folder / f"{self.name}.enc"
 
     def _key_file(self, key_id: str) -> Path:
         return self.around.user_data / "keys" / f"{key_id}.key"
@@ -188,14 +193,14 @@ class LocalSecretsManager(SecretsManager):
         head_line = json.dumps(header).encode()
         plain = json.dumps(secrets, sort_keys=True).encode()
         sealed = ChaCha20Poly1305(self._key(key_id)).encrypt(nonce, plain, head_line)
-        write_whole(self._file, head_line + b"\n" + sealed, durable=True)
+        write_whole(self._file, head_line + b"\n" + sealed, durable=True, secret=True)
 
     def _new_key(self) -> str:
         # A new file gets a key of its own: an old key that lies about never opens it, nor is it overwritten.
         key_id = os.urandom(16).hex()
         file = self._key_file(key_id)
         make_folder(file.parent)
-        with os.fdopen(create_file(file), "wb") as writer:
+        with os.fdopen(create_file(file, secret=True), "wb") as writer:
             writer.write(os.urandom(_KEY_BYTES))
             writer.flush()
             os.fsync(writer.fileno())

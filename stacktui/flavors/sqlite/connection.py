@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from stacktui.categories.errors import ComponentError, NotFound, StoreBusy, StoreVersion
+from stacktui.categories.private import create_file, make_folder
 from stacktui.flavors.sqlite import schema
 from stacktui.flavors.sqlite.filesystem import is_local
 
@@ -306,10 +307,10 @@ class Connections:
                 time.sleep(0.01)
 
     def _create_file(self) -> None:
-        make_private(self.path.parent)
+        make_folder(self.path.parent)
         with contextlib.suppress(FileExistsError):
             # SQLite gives its WAL and shared memory the mode of this file.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            os.close(create_file(self.path))
 
 
 class Transaction:
@@ -365,15 +366,6 @@ def explained(method: M) -> M:
             raise ComponentError(f"{error.object!r} is not text that a metadata store can hold") from error
 
     return cast(M, call)
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder and those above it that are missing, each with mode 0700."""
-    if folder.is_dir():
-        return
-    make_private(folder.parent)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -21,9 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stacktui.categories.errors import ComponentError, NotFound
+from stacktui.categories.private import lock_file, make_folder
 from stacktui.categories.process_mark import boot_id, mark_of
 from stacktui.flavors.sqlite import rows
-from stacktui.flavors.sqlite.connection import Connections, make_private
+from stacktui.flavors.sqlite.connection import Connections
 from stacktui.model.run import Holder
 
 BEAT_EVERY_S = 5.0
@@ -62,9 +63,9 @@ def hold(db: Connections, state: Path, run_id: str) -> Iterator[None]:
     if _SAFE_ID.fullmatch(run_id) is None:
         raise ComponentError(f"{run_id!r} is not the id of a run")
     folder = state.absolute() / "runs" / run_id
-    make_private(folder)
+    make_folder(folder)
     path = folder / "hold"
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = lock_file(path)
     try:
         _lock(descriptor, db, run_id)
         _held_descriptors.add(descriptor)

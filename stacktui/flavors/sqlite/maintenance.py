@@ -9,8 +9,9 @@ from pathlib import Path
 
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.metadata_store import StoreFacts
+from stacktui.categories.private import create_file, make_folder
 from stacktui.flavors.sqlite import search
-from stacktui.flavors.sqlite.connection import Connections, make_private
+from stacktui.flavors.sqlite.connection import Connections
 
 _COUNTED = ("runs", "steps", "artifacts", "metrics", "events")
 _VERSION = f"SQLite {sqlite3.sqlite_version}"
@@ -58,9 +59,9 @@ def backup(db: Connections, target: Path) -> None:
         raise ComponentError(f"there is no metadata store at {db.path} yet: nothing to back up")
     if target.exists():
         raise ComponentError(f"{target} exists already; name another file for the backup")
-    make_private(target.absolute().parent)
+    make_folder(target.absolute().parent)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    os.close(create_file(unfinished))
     try:
         with contextlib.closing(sqlite3.connect(unfinished, isolation_level=None)) as copy:
             # All pages in one go: in parts, every commit of another process would start it over.
