@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import stacktui
+from stacktui.categories.private import create_file, make_folder
 from stacktui.operations.documents import Document
 
 if TYPE_CHECKING:
@@ -130,9 +131,8 @@ def _decided_by_files() -> bool:
 def _keep(place: Path, data: bytes) -> None:
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        if not place.parent.is_dir():
-            place.parent.mkdir(0o700, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        make_folder(place.parent)
+        with os.fdopen(create_file(draft), "wb") as stream:
             stream.write(data)
         draft.rename(place)
     except OSError:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stacktui.categories.private import lock_file
 from stacktui.workspace.files import stage_file, sync_folder
 from stacktui.workspace.workspace import Workspace
 
@@ -201,15 +202,11 @@ def _refused(file: Path, error: OSError) -> WriteRefused:
 def _alone(workspace: Workspace) -> Iterator[None]:
     """One writer of this workspace's files at a time. Without a place for the lock, the checks alone must do."""
     try:
-        lock = workspace.state_dir("locks") / "write"
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = lock_file(workspace.state_dir("locks") / "write")
     except (OSError, LookupError):
         yield
         return
     try:
-        if workspace.shared_group:
-            with contextlib.suppress(OSError):
-                os.fchmod(descriptor, 0o660)
         _wait_for(descriptor)
         yield
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,8 +46,3 @@ def _make(folder: Path, group: str | None) -> None:
         shutil.chown(folder, group=group)
         # mkdir ignores the set-group-id bit; the folder was private until here.
         folder.chmod(0o2770)
-
-
-def private_opener(path: str | os.PathLike[str], flags: int) -> int:
-    """For `open(…, opener=…)`: a file that it makes is readable by the user alone."""
-    return os.open(path, flags, 0o600)
