@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from stacktui.categories.base import StackComponent
+from stacktui.categories.errors import Unsupported
 from stacktui.model.alert import InboxItem
 from stacktui.model.artifact import Artifact, ArtifactLink, ArtifactRef
 from stacktui.model.base import Noun
-from stacktui.model.run import Event, Metric, Run, RunStatus, StepRun
+from stacktui.model.run import Event, Metric, Run, RunStatus, StepAttempt, StepProgress, StepRun
 
 
 class RunQuery(Noun):
@@ -22,8 +23,13 @@ class RunQuery(Noun):
     status: tuple[RunStatus, ...] = ()
     pipeline: str | None = None
     stack: str | None = None
+    group: str | None = None
+    """The runs of one sweep."""
+    label: str | None = None
+    """`key=value`, or `key` alone."""
+    pinned: bool | None = None
     search: str | None = None
-    """Words that must stand in name, pipeline, parameters, error or labels."""
+    """Words that must stand in name, pipeline, parameters, error, labels or note."""
     limit: int = 50
     after: str | None = None
     """The `next` of the page before."""
@@ -102,8 +108,9 @@ class MetadataStore(StackComponent):
 
     @abstractmethod
     def update_run(self, run_id: str, **changes: Any) -> None:
-        """Change fields of a run (status, started_at, finished_at, error, holder, labels). Event `run_started`,
-        `run_finished` with its status, or `run_changed`. The commit that ends a run is fully synchronised."""
+        """Change fields of a run (status, started_at, finished_at, error, holder, labels, note, pinned, resumes,
+        waits_for). Event `run_started`, `run_finished` with its status, or `run_changed`. The commit that ends a run
+        is fully synchronised."""
 
     @abstractmethod
     def record_step(
@@ -121,6 +128,26 @@ class MetadataStore(StackComponent):
     @abstractmethod
     def record_steps(self, steps: Sequence[StepRun]) -> None:
         """Write the states of several steps of a run in one transaction: skipped, cancelled."""
+
+    def keep_attempt(self, attempt: StepAttempt) -> None:
+        """Keep how an attempt ended, before the next one begins. Metrics that it logged are removed: those of the
+        last attempt count. Event `step_attempt_ended`."""
+        raise Unsupported(f"{self.name} does not keep this: attempts")
+
+    def log_progress(self, run_id: str, step: str, progress: StepProgress) -> None:
+        """How far a step is; the last one is kept. Event `progress`."""
+        raise Unsupported(f"{self.name} does not keep this: progress")
+
+    def delete_run(self, run_id: str) -> None:
+        """Forget a run: its steps, attempts, metrics, events, requests, inbox items and links. An artifact that
+        another run used, that stands in for another run's step, or that has a tag stays. Event `run_deleted` (of a
+        run that is no longer there). Raises `ComponentError` where the run is held, or pinned."""
+        raise Unsupported(f"{self.name} does not keep this: delete")
+
+    def delete_artifacts(self, artifact_ids: Sequence[str]) -> None:
+        """Forget artifacts whose content is being removed, with their links and tags. A step that produced one keeps
+        its name; no step is cached from it any more. One event `artifacts_deleted` with the count."""
+        raise Unsupported(f"{self.name} does not keep this: delete")
 
     @abstractmethod
     def log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
@@ -174,6 +201,14 @@ class MetadataStore(StackComponent):
     @abstractmethod
     def steps(self, run_id: str) -> tuple[StepRun, ...]:
         """All steps of a run by position."""
+
+    def attempts(self, run_id: str, step: str | None = None) -> tuple[StepAttempt, ...]:
+        """The earlier attempts of a run's steps (not the latest, which `steps` tells), by step and attempt."""
+        raise Unsupported(f"{self.name} does not keep this: attempts")
+
+    def contents(self) -> Iterator[tuple[str, str, int]]:
+        """All content that artifacts name: (uri, digest, size), each once. For whoever removes what nobody names."""
+        raise Unsupported(f"{self.name} does not keep this: contents")
 
     @abstractmethod
     def metrics(self, run_id: str, key: str | None = None) -> tuple[Metric, ...]:

@@ -82,6 +82,13 @@ class StepSpec(Noun):
     tracker: str | None = None
     """The experiment tracker that it logs to; None for the stack's default."""
     environment: dict[str, str] = Field(default_factory=dict)
+    gpus: tuple[str, ...] | None = None
+    """The GPUs that the runner took for it; None where the place that runs it chooses."""
+    hook: Literal["on_success", "on_failure"] | None = None
+    """Not the step itself but one of its hooks (of the pipeline's, where `step` is empty): after a process that
+    was killed, or at the end of the run."""
+    hook_error: StepError | None = None
+    """What the hook is told."""
 
 
 class LogLine(Noun):

@@ -74,6 +74,36 @@ class StepError(Noun):
     """The user's frames, with the workspace's paths."""
 
 
+class StepProgress(Noun):
+    """How far a running step said it is."""
+
+    done: float
+    total: float | None = None
+    """What `done` will reach; None where nobody knows."""
+    text: str = ""
+    at: datetime
+
+
+class StepAttempt(Noun):
+    """An earlier attempt of a step, kept when the next one began: its log is beside the others."""
+
+    run_id: str
+    name: str
+    attempt: int
+    status: StepStatus
+    """How it ended: `failed`, `cancelled` or `lost`."""
+    where: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: StepError | None = None
+
+    @property
+    def duration_s(self) -> float | None:
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
 class StepDefinition(Noun):
     """One node of a run's graph as the store keeps it, so that a run can be drawn without its code."""
 
@@ -110,6 +140,17 @@ class Run(Noun):
     """Python, packages, platform."""
     graph: tuple[StepDefinition, ...] = ()
     retry_of: str | None = None
+    """The run that this one is a retry of."""
+    group: str | None = None
+    """The id of the sweep that it belongs to: all its runs have the same."""
+    note: str = ""
+    """What somebody wrote about it, in a few words."""
+    pinned: bool = False
+    """Kept by `prune`, and not deleted before it is unpinned."""
+    resumes: int = 0
+    """How often it was taken up again after it had stopped."""
+    waits_for: str = ""
+    """While it is queued: what it waits for, in words."""
 
     @property
     def duration_s(self) -> float | None:
@@ -141,6 +182,8 @@ class StepRun(Noun):
     """Artifact ids by input name."""
     outputs: dict[str, str] = Field(default_factory=dict)
     error: StepError | None = None
+    progress: StepProgress | None = None
+    """The last that it said of how far it is."""
 
     @property
     def duration_s(self) -> float | None:

@@ -64,6 +64,12 @@ class StepSettings(Noun):
         default=None, ge=0, description="How often it is tried again after a failure."
     )
     retry_delay: DurationSeconds = Field(default=None, description="The wait before the first retry.")
+    retry_backoff: float | None = Field(
+        default=None, ge=1, description="What each further wait is multiplied by; 1 keeps it the same."
+    )
+    retry_jitter: float | None = Field(
+        default=None, ge=0, le=1, description="The part of a wait that chance takes off or adds, as 0.1."
+    )
     timeout: DurationSeconds = Field(default=None, description="When it is ended, as 10m or in seconds.")
     cache: bool | None = Field(default=None, description="Whether an earlier result may stand in for it.")
     environment: dict[str, str] | None = Field(default=None, description="Environment variables for it.")

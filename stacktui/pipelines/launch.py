@@ -63,6 +63,11 @@ class RunRequest(Noun):
     cache: bool = True
     """False: no earlier result stands in for any step."""
     retry_of: str | None = None
+    """The run that this one retries."""
+    from_step: str | None = None
+    """With `retry_of`: this step and all after it run again, the results of the others are taken from that run."""
+    group: str | None = None
+    """The id of the sweep that it belongs to."""
     timeout_s: float = _TIME_LIMIT_S
     """How long drawing the pipeline may take."""
 
@@ -101,6 +106,7 @@ def start_run(
         environment=environment_facts(),
         graph=tuple(StepDefinition(name=node.name, after=node.after) for node in description.steps),
         retry_of=request.retry_of,
+        group=request.group,
     )
     file = RunFile(
         run=_context(run, code, description, workspace, components),

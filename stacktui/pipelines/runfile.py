@@ -34,6 +34,12 @@ class RunFile(Noun):
     failure_mode: FailureMode = "fail_fast"
     cache: bool = True
     """False: no earlier result stands in for any step."""
+    kept_from: str | None = None
+    """A retry from a step: the run whose results stand in for all steps but those of `again`."""
+    again: tuple[str, ...] = ()
+    """The steps that run whatever the cache says: the one that the retry begins with, and all after it."""
+    max_runs: int | None = None
+    """How many runs of the workspace go on at once; it waits in the queue until it is one of them."""
 
     def write(self, folder: Path) -> None:
         """Write it into the run's folder."""

@@ -52,6 +52,14 @@ class WorkspaceFile(Noun):
     )
     readonly: bool = Field(default=False, description="Whether every operation that writes is refused.")
     theme: str | None = Field(default=None, description="The theme for everyone who has not chosen one.")
+    max_runs: int | None = Field(
+        default=None, ge=1, description="How many runs of this workspace go on at once; others are queued."
+    )
+    openlineage: dict[str, Any] | None = Field(
+        default=None,
+        description="OpenLineage events of runs: {} writes them to a file in the state folder; "
+        "`transport:` and `namespace:` name another place, as the official client reads them.",
+    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from stacktui.model.base import uuid7
 from stacktui.model.run import StepStatus
 from stacktui.tui.screens.category import CategoryScreen
 from stacktui.tui.screens.run import RunScreen
@@ -83,7 +84,7 @@ async def test_a_pickle_is_never_opened(root: Path) -> None:
         step = store.steps(run.id)[0]
         pickled = artifact.model_copy(
             update={
-                "id": artifact.id[:-1] + "f",
+                "id": uuid7(),
                 "run_id": run.id,
                 "pipeline": "pickles",
                 "materializer": "pickle",
