@@ -10,10 +10,23 @@ if TYPE_CHECKING:
     from stacktui.model.alert import Level
     from stacktui.model.stack import Resources
     from stacktui.pipelines.context import context
+    from stacktui.pipelines.loading import load_artifact
+    from stacktui.pipelines.materializers.custom import materializer
     from stacktui.pipelines.pipeline import pipeline
     from stacktui.pipelines.step import Artifact, Env, step
 
-__all__ = ["Artifact", "Env", "Level", "Resources", "__version__", "context", "pipeline", "step"]
+__all__ = [
+    "Artifact",
+    "Env",
+    "Level",
+    "Resources",
+    "__version__",
+    "context",
+    "load_artifact",
+    "materializer",
+    "pipeline",
+    "step",
+]
 
 _HOMES = {
     "Artifact": "stacktui.pipelines.step",
@@ -21,6 +34,8 @@ _HOMES = {
     "Level": "stacktui.model.alert",
     "Resources": "stacktui.model.stack",
     "context": "stacktui.pipelines.context",
+    "load_artifact": "stacktui.pipelines.loading",
+    "materializer": "stacktui.pipelines.materializers.custom",
     "pipeline": "stacktui.pipelines.pipeline",
     "step": "stacktui.pipelines.step",
 }

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 _WITH_VALUE = {"-C", "--stack", "--store"}
 _OURS = {"--readonly"}
+# A screen says that a store is busy rather than wait for it as a runner does.
+_SCREEN_PATIENCE_S = 2.0
 
 
 class Opening(NamedTuple):
@@ -80,7 +82,11 @@ def _workbench(opening: Opening) -> int:
     from stacktui.workspace.locate import WorkspaceNotFound
 
     session = Session(
-        Path(opening.folder).absolute(), stack=opening.stack, store=opening.store, readonly=opening.readonly
+        Path(opening.folder).absolute(),
+        stack=opening.stack,
+        store=opening.store,
+        readonly=opening.readonly,
+        patience_s=_SCREEN_PATIENCE_S,
     )
     try:
         _ = session.workspace

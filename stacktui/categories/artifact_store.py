@@ -52,7 +52,8 @@ class ArtifactStore(StackComponent):
     def put_bytes(self, data: bytes, path: str | None = None) -> StoredContent:
         """Keep bytes atomically: a reader sees all of them or nothing. Without a path, at one made of the digest.
 
-        The same content at the same path is written once.
+        The same content at the same path is written once. `list` says when it was put last: what somebody relies
+        on again is young again, and `remove_unused` leaves it.
         """
 
     @abstractmethod
@@ -78,6 +79,21 @@ class ArtifactStore(StackComponent):
     @abstractmethod
     def delete(self, path: str) -> None:
         """Remove a file, or a folder and all in it. Raises `NotFound`."""
+
+    def remove_unused(self, path: str, since: datetime) -> bool:
+        """Remove content unless it was put, or put again, at `since` or later. Whether it was removed.
+
+        For whoever removes what nobody names, beside writers: one that puts the same content meanwhile either
+        keeps it or writes it anew. Raises `NotFound`.
+        """
+        if any(found.modified is None or found.modified >= since for found in self.list(path)):
+            return False
+        self.delete(path)
+        return True
+
+    def leftovers(self, older_than_s: float = 60.0) -> Iterator[StoredObject]:
+        """What writers that died have left behind: nobody's content, to be removed with `delete`."""
+        yield from ()
 
     def local_path(self, path: str) -> Path | None:
         """The file on this host's disk, where there is one: it spares a copy. None for remote stores."""

@@ -51,6 +51,16 @@ class StepChannel(Protocol):
 
 
 @dataclass(frozen=True)
+class Caller:
+    """On whose behalf components are used."""
+
+    patience_s: float | None = None
+    """How long a call may wait for other users of the same thing, as a screen cannot for long; None: as configured."""
+    readonly: bool = False
+    """Nothing may be written, not even what upkeep would."""
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """Where a component finds itself: what the runtime gives it beside its config."""
 
@@ -70,6 +80,8 @@ class Surroundings:
     """Inside a step: the stream to the runner."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The process's environment."""
+    caller: Caller = field(default_factory=Caller)
+    """Who uses it."""
 
 
 class StackComponent(ABC):

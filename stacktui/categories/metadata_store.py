@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from stacktui.categories.base import StackComponent
-from stacktui.categories.errors import Unsupported
 from stacktui.model.alert import InboxItem
 from stacktui.model.artifact import Artifact, ArtifactLink, ArtifactRef
 from stacktui.model.base import Noun
@@ -71,6 +70,15 @@ class CachedStep(Noun):
     metrics: tuple[Metric, ...] = ()
 
 
+class RunUsers(Noun):
+    """Who relies on what a run has left."""
+
+    runs: frozenset[str]
+    """Other runs that took an artifact of it as an input, or for a step of which one of its steps stands in."""
+    tags: tuple[str, ...] = ()
+    """The tags of its artifacts."""
+
+
 class StoreFacts(Noun):
     """What the store's pane shows."""
 
@@ -129,25 +137,25 @@ class MetadataStore(StackComponent):
     def record_steps(self, steps: Sequence[StepRun]) -> None:
         """Write the states of several steps of a run in one transaction: skipped, cancelled."""
 
+    @abstractmethod
     def keep_attempt(self, attempt: StepAttempt) -> None:
         """Keep how an attempt ended, before the next one begins. Metrics that it logged are removed: those of the
         last attempt count. Event `step_attempt_ended`."""
-        raise Unsupported(f"{self.name} does not keep this: attempts")
 
+    @abstractmethod
     def log_progress(self, run_id: str, step: str, progress: StepProgress) -> None:
-        """How far a step is; the last one is kept. Event `progress`."""
-        raise Unsupported(f"{self.name} does not keep this: progress")
+        """How far a step is; the last one is kept. Event `progress`, so say it about once a second at most."""
 
+    @abstractmethod
     def delete_run(self, run_id: str) -> None:
         """Forget a run: its steps, attempts, metrics, events, requests, inbox items and links. An artifact that
         another run used, that stands in for another run's step, or that has a tag stays. Event `run_deleted` (of a
         run that is no longer there). Raises `ComponentError` where the run is held, or pinned."""
-        raise Unsupported(f"{self.name} does not keep this: delete")
 
+    @abstractmethod
     def delete_artifacts(self, artifact_ids: Sequence[str]) -> None:
         """Forget artifacts whose content is being removed, with their links and tags. A step that produced one keeps
         its name; no step is cached from it any more. One event `artifacts_deleted` with the count."""
-        raise Unsupported(f"{self.name} does not keep this: delete")
 
     @abstractmethod
     def log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
@@ -166,6 +174,14 @@ class MetadataStore(StackComponent):
         """Prove that this process is alive and runs the run, until the context ends or the process dies.
 
         Child processes never inherit the proof. Raises `ComponentError` if another process holds it.
+        """
+
+    def expect(self, run_id: str, pid: int) -> None:
+        """Say that a process of this host was started that is going to hold the run.
+
+        Until it does, the run counts as lost as soon as that process has died. Who holds the run may say this before
+        it lets go: then nobody sees the run lost in between. No event. A store that cannot tell does nothing: there a
+        run that nobody takes is lost after a while. Raises `NotFound`.
         """
 
     @abstractmethod
@@ -202,13 +218,26 @@ class MetadataStore(StackComponent):
     def steps(self, run_id: str) -> tuple[StepRun, ...]:
         """All steps of a run by position."""
 
+    @abstractmethod
     def attempts(self, run_id: str, step: str | None = None) -> tuple[StepAttempt, ...]:
         """The earlier attempts of a run's steps (not the latest, which `steps` tells), by step and attempt."""
-        raise Unsupported(f"{self.name} does not keep this: attempts")
 
-    def contents(self) -> Iterator[tuple[str, str, int]]:
-        """All content that artifacts name: (uri, digest, size), each once. For whoever removes what nobody names."""
-        raise Unsupported(f"{self.name} does not keep this: contents")
+    @property
+    def identity(self) -> str:
+        """What tells this store from every other one, from wherever it is asked: artifact stores that several
+        metadata stores share keep a mark of each."""
+        return f"{self.facts.name}:{self.store_facts().location}"
+
+    @abstractmethod
+    def users(self, run_id: str) -> RunUsers:
+        """Who relies on what a run has left. Cheap: retention asks for each run that is to go."""
+
+    @abstractmethod
+    def contents(self, without: Collection[str] = ()) -> Iterator[tuple[str, str, int]]:
+        """All content that artifacts name: (uri, digest, size), each once. For whoever removes what nobody names.
+
+        `without`: as if the artifacts of these runs were gone.
+        """
 
     @abstractmethod
     def metrics(self, run_id: str, key: str | None = None) -> tuple[Metric, ...]:
@@ -237,6 +266,10 @@ class MetadataStore(StackComponent):
     @abstractmethod
     def tag_artifact(self, artifact_id: str, tag: str) -> None:
         """Give an artifact a tag; within its pipeline, step and name a tag points to one artifact."""
+
+    @abstractmethod
+    def untag_artifact(self, artifact_id: str, tag: str) -> None:
+        """Take a tag from an artifact. Raises `NotFound` where it does not have it."""
 
     @abstractmethod
     def cached(self, cache_key: str) -> CachedStep | None:

@@ -14,6 +14,15 @@ from stacktui.cli.words import severity
 from stacktui.operations.errors import OperationError, UserCodeError
 from stacktui.operations.table import ReadOnlyRefused
 
+
+class TerminalGone(Exception):
+    """There is nobody left to tell anything to, and the exit code is what it would have been."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("the terminal is gone")
+        self.exit_code = exit_code
+
+
 _ADVICE = {
     errno.ENOSPC: "; free some space, or keep the state on another disk: STACKTUI_STATE=DIR",
     errno.EROFS: "; keep the state where you may write: STACKTUI_STATE=DIR",

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import re
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from stacktui.cli.errors import TerminalGone
 from stacktui.operations.errors import OperationError
 from stacktui.operations.session import run_operation
 from stacktui.operations.table import Operation
 
 if TYPE_CHECKING:
+    from stacktui.cli.attention import TerminalAttention
     from stacktui.cli.commands import Face
+    from stacktui.cli.live import LiveRun
     from stacktui.operations.documents import Part
+    from stacktui.operations.following import RunEvent
+    from stacktui.operations.session import Session
 
 
 def invoke(face: Face, operation: Operation, given: Mapping[str, Any]) -> int:
@@ -34,7 +39,7 @@ def invoke(face: Face, operation: Operation, given: Mapping[str, Any]) -> int:
     with face.session() as session:
         if not operation.streams:
             return write(face, run_operation(session, operation, **arguments))
-        return _follow(face, run_operation(session, operation, **arguments))
+        return _follow(face, session, operation, arguments)
 
 
 def write(face: Face, part: Part) -> int:
@@ -57,30 +62,84 @@ def _escaped(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f"
 
 
-def _follow(face: Face, stream: Iterator[Part]) -> int:
-    """Write a stream as it comes. Ctrl+C and SIGTERM are passed on to the operation, which decides what they mean."""
+def _follow(face: Face, session: Session, operation: Operation, arguments: Mapping[str, Any]) -> int:
+    """Write a stream as it comes. What the person wants meanwhile is passed on to the operation, which decides what
+    it means."""
+    from stacktui.cli.attention import TerminalAttention
 
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    with TerminalAttention() as attention:
+        session.attention = attention
+        stream: Iterator[Part] = run_operation(session, operation, **arguments)
+        writing = _Writing(face, attention)
+        code = 0
+        wish: BaseException | None = None
+        try:
+            while True:
+                try:
+                    part = next(stream) if wish is None else _thrown(stream, wish)
+                    wish = None
+                    code = writing.write(part)
+                    wish = attention.asked()
+                except StopIteration:
+                    return code
+                except OSError as error:
+                    if error.errno != errno.EIO:
+                        raise
+                    # The terminal is gone, with no SIGHUP: what was followed goes on without it.
+                    raise TerminalGone(code) from None
+                except KeyboardInterrupt as interruption:
+                    if wish is not None:
+                        raise
+                    wish = interruption
+        finally:
+            writing.close()
 
-    code = 0
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        pending: BaseException | None = None
-        while True:
-            try:
-                part = next(stream) if pending is None else _thrown(stream, pending)
-                pending = None
-                code = write(face, part)
-                face.out.flush()
-            except StopIteration:
-                return code
-            except KeyboardInterrupt as interruption:
-                if pending is not None:
-                    raise
-                pending = interruption
-    finally:
-        signal.signal(signal.SIGTERM, before)
+
+class _Writing:
+    """Writes the parts of a stream: lines, and for a run on a terminal its tree."""
+
+    def __init__(self, face: Face, attention: TerminalAttention) -> None:
+        self._face = face
+        self._attention = attention
+        self._live: LiveRun | None = None
+        self._plain = False
+
+    def write(self, part: Part) -> int:
+        live = self._live_of(part)
+        if live is not None:
+            # Only events of runs have one.
+            code = live.show(cast("RunEvent", part))
+        else:
+            code = write(self._face, part)
+            self._face.out.flush()
+        return code
+
+    def close(self) -> None:
+        """Take the tree off the screen, however the stream ended."""
+        live, self._live = self._live, None
+        if live is not None:
+            # The terminal may be gone.
+            with contextlib.suppress(OSError):
+                live.close()
+
+    def _live_of(self, part: Part) -> LiveRun | None:
+        """The tree that shows this part, made with the first event of a run; None for what is written as it comes."""
+        # By name: `following` is imported by what streams a run only.
+        if type(part).__name__ != "RunEvent" or self._plain:
+            return None
+        if self._live is None:
+            from stacktui.cli.live import LiveRun, live_stream
+
+            stream = live_stream(self._face)
+            if stream is None:
+                self._plain = True
+                return None
+            hint = "ctrl+c stops it" + (", ctrl+d leaves it running" if self._attention.keys else "")
+            self._live = live = LiveRun(self._face, stream, hint, write)
+            self._attention.on_turn = live.turn
+            self._attention.on_resize = live.resized
+            self._attention.before_stop = live.suspend
+        return self._live
 
 
 def _thrown(stream: Iterator[Part], error: BaseException) -> Part:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from stacktui.cli.commands import root_command
-from stacktui.cli.errors import report
+from stacktui.cli.errors import TerminalGone, report
 from stacktui.cli.terminal import Out
 
 
@@ -42,6 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         return 128 + signal.SIGINT
     except BrokenPipeError:
         return _reader_gone()
+    except TerminalGone as gone:
+        _silence()
+        return gone.exit_code
     except Exception as error:
         return report(error, err)
     return code if isinstance(code, int) else 0
@@ -51,3 +54,10 @@ def _reader_gone() -> int:
     """Whoever read stdout has gone: there is nothing more to say, and nothing to fail with at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return 0
+
+
+def _silence() -> None:
+    """The terminal is gone: what is still kept for it goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)

@@ -58,7 +58,7 @@ _FAIR_EXTRA, _FAIR = 12, 32
 _ASCII = str.maketrans(
     {
         "✓": "+", "✗": "x", "●": "*", "○": "o", "◐": "~", "…": ".", "→": ">", "─": "-", "│": "|",
-        "·": "-", "↳": ">", "▸": ">",
+        "·": "-", "↳": ">", "▸": ">", "━": "=", "╌": "-",
     }
 )  # fmt: skip
 
@@ -72,11 +72,13 @@ class Out:
         *,
         width: int | None = None,
         colour: bool | None = None,
+        terminal: bool | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        terminal = _is_terminal(stream)
-        self._stream = stream
+        terminal = _is_terminal(stream) if terminal is None else terminal
+        self.stream = stream
         self.terminal = terminal
+        """Whether a person reads it: asked of the stream where it is not given."""
         self.width = width or (shutil.get_terminal_size((80, 24)).columns if terminal else None)
         """Columns to fit; None where a file or a program reads, and nothing is shortened."""
         plain = bool(environ.get("NO_COLOR")) or environ.get("TERM", "") in ("dumb", "")
@@ -86,7 +88,7 @@ class Out:
 
     def line(self, *spans: Text) -> None:
         """One line of spans, written one after the other."""
-        self._stream.write("".join(self._styled(*_text_and_tone(span)) for span in spans) + "\n")
+        self.stream.write("".join(self.styled(*_text_and_tone(span)) for span in spans) + "\n")
 
     def block(self, text: object, tone: Tone = Tone.PLAIN, indent: str = "") -> None:
         """A text of several lines."""
@@ -115,7 +117,7 @@ class Out:
         ]
         widths = {
             place: max(
-                [cell_width(columns[place].title), *(cell_width(self._shown(row[place][0])) for row in cells)]
+                [cell_width(columns[place].title), *(cell_width(self.shown(row[place][0])) for row in cells)]
             )
             for place in kept
         }
@@ -130,26 +132,28 @@ class Out:
             for place in kept:
                 text, tone = row[place]
                 last = place == kept[-1] and not columns[place].right
-                cut = shortened(self._shown(text), widths[place])
+                cut = shortened(self.shown(text), widths[place])
                 blank = " " * (widths[place] - cell_width(cut))
-                styled = self._styled(cut, tone)
+                styled = self.styled(cut, tone)
                 parts.append(
                     f"{blank}{styled}" if columns[place].right else styled if last else f"{styled}{blank}"
                 )
-            self._stream.write(indent + (" " * _GAP).join(parts).rstrip(" ") + "\n")
+            self.stream.write(indent + (" " * _GAP).join(parts).rstrip(" ") + "\n")
 
     def raw(self, text: str) -> None:
         """What a program reads, as it is."""
-        self._stream.write(text)
+        self.stream.write(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        self.stream.flush()
 
-    def _shown(self, text: str) -> str:
+    def shown(self, text: str) -> str:
+        """`text` with the signs that this stream can show."""
         return text if self.unicode else text.translate(_ASCII)
 
-    def _styled(self, text: object, tone: Tone) -> str:
-        safe = self._shown(clean(text))
+    def styled(self, text: object, tone: Tone) -> str:
+        """`text`, cleaned, as it is written: with its colour where that is wanted."""
+        safe = self.shown(clean(text))
         if not self.colour or not tone.value or not safe:
             return safe
         return f"\x1b[{tone.value}m{safe}\x1b[0m"

@@ -12,6 +12,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "starting": ("◐", Tone.RUNNING),
     "running": ("●", Tone.RUNNING),
     "retrying": ("◐", Tone.WARN),
+    "stopping": ("◐", Tone.WARN),
     "succeeded": ("✓", Tone.OK),
     "cached": ("✓", Tone.OK),
     "failed": ("✗", Tone.ERROR),

@@ -6,7 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from stacktui.model.base import Noun
+from stacktui.model.stack import DurationSeconds
 
 
 class Level(StrEnum):
@@ -16,6 +19,16 @@ class Level(StrEnum):
     SUCCESS = "success"
     WARNING = "warning"
     ERROR = "error"
+
+
+class RunAlerts(Noun):
+    """Which ends of runs the stack's alerters are told of."""
+
+    failed: bool = Field(default=True, description="Whether they are told that a run failed.")
+    succeeded_after: DurationSeconds = Field(
+        default=60.0,
+        description="They are told that a run succeeded if it took longer than this, as 10m or in seconds; null: never.",
+    )
 
 
 class InboxItem(Noun):

@@ -92,13 +92,16 @@ class StepSpec(Noun):
 
 
 class LogLine(Noun):
-    """A line that the step wrote, with the time at which it was written."""
+    """A line that the step wrote, or several that it wrote together, with the time at which that was."""
 
     kind: Literal["log"] = "log"
     at: datetime
     stream: Literal["stdout", "stderr", "logging"]
     text: str
-    """Without the newline; secrets masked."""
+    """Without the last newline; secrets masked."""
+    partial: bool = False
+    """Whether this is the present state of what is not ended yet, a progress bar's for example: the stream's next
+    text stands in its place."""
 
 
 class MetricPoint(Noun):
@@ -176,3 +179,5 @@ class StepResult(Noun):
     finished_at: datetime
     outputs: dict[str, ArtifactRef] = Field(default_factory=dict)
     error: StepError | None = None
+    hooks_called: bool = False
+    """Whether the step's hook for this end was called, in the step's own process."""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
+from pydantic import PrivateAttr
+
+from stacktui.categories.errors import NotFound
 from stacktui.model.artifact import Artifact, ArtifactLink
-from stacktui.operations.documents import Document, Moment, Part
+from stacktui.operations.documents import Document, DoneDocument, Moment, Part
+from stacktui.operations.errors import AnswerIsNo, OperationError
+from stacktui.operations.lineage import Lineage, walk
 from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
     from stacktui.operations.session import Session
 
-_ID = Arg("The artifact: its id, or pipeline/step[/output].", complete="artifact", name="artifact")
+_ID = Arg(
+    "The artifact: its id, or pipeline/step[/output][@version or :tag], the newest by default.",
+    complete="artifact",
+    name="artifact",
+)
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class LinkPart(Part):
@@ -78,37 +91,31 @@ class ArtifactPreview(Document):
     truncated: bool
 
 
-class LineageNode(Part):
-    """One artifact of a lineage."""
+class ArtifactContent(Document):
+    """That an artifact's content was written, and how it is read."""
 
     id: str
-    label: str
-    """`pipeline/step/output v3`."""
+    path: str | None
+    """The file or folder; None where it goes to standard output."""
     type: str
+    materializer: str
+    size: int
     digest: str
-    created_at: Moment
-    direction: Literal["self", "upstream", "downstream"]
-    distance: int
-    """Steps away from the artifact that was asked for."""
+    """Checked before anything was written."""
+    load: str
+    """A line of Python that gives the value."""
+    read: str
+    """A line of Python that reads what was written without stacktui; empty where there is none."""
+    _send: Callable[[BinaryIO], None] | None = PrivateAttr(None)
 
+    @property
+    def done(self) -> str:
+        return f"wrote {self.path}; {self.load} loads it" if self.path else "nothing here takes bytes"
 
-class LineageEdge(Part):
-    """A step that made one artifact out of another."""
-
-    source: str
-    target: str
-    run_id: str
-    step: str
-
-
-class Lineage(Document):
-    """What an artifact was made from, and what was made from it."""
-
-    id: str
-    nodes: tuple[LineageNode, ...]
-    edges: tuple[LineageEdge, ...]
-    complete: bool
-    """False where more lies beyond `--depth`."""
+    def send(self, stream: BinaryIO) -> None:
+        """Write the content to a stream. Raises `DigestMismatch`."""
+        if self._send is not None:
+            self._send(stream)
 
 
 @operation(
@@ -186,7 +193,103 @@ def preview(
     )
 
 
-@operation("artifact lineage", writes=False, on="artifact", examples=("stacktui artifact lineage 0193a1b2",))
+@operation(
+    "artifact get",
+    writes=True,
+    on="artifact",
+    examples=(
+        "stacktui artifact get training/fit -o model.pickle",
+        "stacktui artifact get training/load/train@3 -o - > train.parquet",
+    ),
+)
+def get(
+    session: Session,
+    artifact_id: Annotated[str, _ID],
+    *,
+    output: Annotated[
+        Path | None, Opt("The file or folder to write; - for standard output.", short="o", complete="path")
+    ] = None,
+    force: Annotated[bool, Opt("Write over what is there.")] = False,
+) -> ArtifactContent:
+    """Write an artifact's content to a file or folder, as it is kept; its digest is checked first."""
+    from stacktui.pipelines.materializers.export import (
+        TargetExists,
+        export,
+        file_name,
+        how_to_read,
+        send,
+    )
+
+    artifact = find(session.store(), artifact_id)
+    store = session.live().artifact_store
+    written: Path | None = None
+    if output is None or str(output) != "-":
+        target = (session.start / (output or file_name(artifact))).absolute()
+        if not target.parent.is_dir():
+            raise OperationError(f"there is no folder {target.parent}; make it first")
+        try:
+            written = export(artifact, store, target, force=force)
+        except TargetExists as there:
+            raise AnswerIsNo(str(there)) from None
+        session.changed(paths=[written])
+    document = ArtifactContent(
+        id=artifact.id,
+        path=None if written is None else str(written),
+        type=artifact.type,
+        materializer=artifact.materializer,
+        size=artifact.size,
+        digest=artifact.digest,
+        load=f'stacktui.load_artifact("{spelled(artifact)}")',
+        read="" if written is None else how_to_read(artifact, written),
+    )
+    document._send = None if written is not None else lambda stream: send(artifact, store, stream)
+    return document
+
+
+@operation(
+    "artifact tag",
+    writes=True,
+    on="artifact",
+    examples=(
+        "stacktui artifact tag training/fit gold",
+        "stacktui artifact tag training/fit:gold gold --remove",
+    ),
+)
+def tag(
+    session: Session,
+    artifact_id: Annotated[str, _ID],
+    tag: Annotated[str, Arg("The tag: letters, digits, '.', '_' and '-'.")],
+    *,
+    remove: Annotated[bool, Opt("Take it away.")] = False,
+) -> DoneDocument:
+    """Give an artifact a tag, or take it away; of the versions of one output a tag names one at a time.
+
+    What has a tag is never pruned. A pipeline takes it as Artifact("training/fit", tag="gold").
+    """
+    store = session.store()
+    artifact = find(store, artifact_id)
+    if not _TAG.fullmatch(tag) or tag == "latest":
+        why = (
+            "every newest version is that"
+            if tag == "latest"
+            else "a tag has letters, digits, '.', '_' and '-'"
+        )
+        raise OperationError(f"{tag!r} cannot be a tag: {why}")
+    label = f"{artifact.pipeline}/{artifact.step}/{artifact.name} v{artifact.version}"
+    if remove:
+        store.untag_artifact(artifact.id, tag)
+    else:
+        store.tag_artifact(artifact.id, tag)
+    session.changed(runs=[artifact.run_id])
+    return DoneDocument(done=f"{label} is no longer {tag}" if remove else f"{label} is {tag} now")
+
+
+@operation(
+    "artifact lineage",
+    writes=False,
+    on="artifact",
+    examples=("stacktui artifact lineage training/fit", "stacktui artifact lineage 0193a1b2 --depth 2"),
+)
 def lineage(
     session: Session,
     artifact_id: Annotated[str, _ID],
@@ -195,45 +298,30 @@ def lineage(
 ) -> Lineage:
     """Show what an artifact was made from, and what was made from it."""
     store = session.store()
-    start = find(store, artifact_id)
-    nodes: dict[str, LineageNode] = {start.id: _node(start, "self", 0)}
-    edges: dict[LineageEdge, None] = {}
-    complete = True
-    for direction in ("upstream", "downstream"):
-        frontier = [start]
-        distance = 0
-        while frontier:
-            distance += 1
-            nearest: list[Artifact] = []
-            for artifact in frontier:
-                neighbours = (
-                    _made_from(store, artifact) if direction == "upstream" else _made_into(store, artifact)
-                )
-                for other, edge in neighbours:
-                    if distance > depth:
-                        complete = False
-                        continue
-                    edges[edge] = None
-                    if other.id not in nodes:
-                        nodes[other.id] = _node(other, direction, distance)
-                        nearest.append(other)
-            frontier = nearest
-    return Lineage(id=start.id, nodes=tuple(nodes.values()), edges=tuple(edges), complete=complete)
+    return walk(store, find(store, artifact_id), depth)
 
 
 def find(store: MetadataStore, wanted: str) -> Artifact:
-    """An artifact by its id, or the newest of `pipeline/step[/output]`. Raises `NotFound`."""
-    from stacktui.categories.errors import NotFound
-    from stacktui.categories.metadata_store import ArtifactQuery
+    """An artifact by its id, or by `pipeline/step[/output][@version or :tag]`. Raises `NotFound`, `OperationError`."""
+    from stacktui.pipelines.loading import NotAName, find_artifact
 
-    if "/" not in wanted:
-        return store.artifact(wanted)
-    pipeline, _, rest = wanted.partition("/")
-    step, _, output = rest.partition("/")
-    found = store.artifacts(ArtifactQuery(pipeline=pipeline, step=step, name=output or None, limit=1))
-    if not found:
-        raise NotFound(f"there is no artifact {wanted!r}; stacktui artifact list lists them")
-    return found[0]
+    try:
+        return find_artifact(store, wanted)
+    except NotAName as error:
+        raise OperationError(str(error)) from None
+    except NotFound:
+        from stacktui.categories.metadata_store import ArtifactQuery
+
+        pipeline, slash, rest = wanted.partition("/")
+        step = re.split(r"[/@:]", rest)[0]
+        if slash and not store.artifacts(ArtifactQuery(pipeline=pipeline, step=step, limit=1)):
+            raise NotFound(f"there is no artifact {wanted!r}; stacktui artifact list lists them") from None
+        raise
+
+
+def spelled(artifact: Artifact) -> str:
+    """The name that stands for this artifact alone."""
+    return f"{artifact.pipeline}/{artifact.step}/{artifact.name}@{artifact.version}"
 
 
 def artifact_part(store: MetadataStore, artifact: Artifact) -> ArtifactPart:
@@ -257,38 +345,3 @@ def artifact_part(store: MetadataStore, artifact: Artifact) -> ArtifactPart:
         created_at=artifact.created_at,
         tags=artifact.tags,
     )
-
-
-def _node(artifact: Artifact, direction: Any, distance: int) -> LineageNode:
-    return LineageNode(
-        id=artifact.id,
-        label=f"{artifact.pipeline}/{artifact.step}/{artifact.name} v{artifact.version}",
-        type=artifact.type,
-        digest=artifact.digest,
-        created_at=artifact.created_at,
-        direction=direction,
-        distance=distance,
-    )
-
-
-def _made_from(store: MetadataStore, artifact: Artifact) -> list[tuple[Artifact, LineageEdge]]:
-    """The inputs of the step that produced an artifact."""
-    return [
-        (source, LineageEdge(source=source.id, target=artifact.id, run_id=artifact.run_id, step=step.name))
-        for step in store.steps(artifact.run_id)
-        if step.name == artifact.step
-        for source in map(store.artifact, step.inputs.values())
-    ]
-
-
-def _made_into(store: MetadataStore, artifact: Artifact) -> list[tuple[Artifact, LineageEdge]]:
-    """The outputs of the steps that used an artifact."""
-    found = []
-    for link in store.links(artifact.id)[1]:
-        for step in store.steps(link.run_id):
-            if step.name != link.step or step.cached_from is not None:
-                continue
-            for target in map(store.artifact, step.outputs.values()):
-                edge = LineageEdge(source=artifact.id, target=target.id, run_id=link.run_id, step=step.name)
-                found.append((target, edge))
-    return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.model.category import Category
+from stacktui.operations.which_run import which_run
 
 if TYPE_CHECKING:
     from stacktui.operations.session import Session
@@ -98,7 +99,7 @@ def _runs(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
 
 def _steps(session: Session, given: Mapping[str, Any]) -> Iterator[Completion]:
     store = session.store()
-    for step in store.steps(store.run(str(given["run_id"])).id):
+    for step in store.steps(which_run(store, str(given["run_id"])).id):
         yield Completion(step.name, step.status.value)
 
 

@@ -24,7 +24,7 @@ class Check(Part):
     """One thing that was looked at."""
 
     area: str
-    """`installation`, `terminal`, `workspace` or `store`."""
+    """`installation`, `terminal`, `workspace`, `store` or `runs`."""
     name: str
     verdict: Verdict
     value: str
@@ -224,6 +224,26 @@ def _workspace(session: Session) -> Iterator[Check]:
     yield check("state", str(workspace.state), *_privacy(workspace.state, workspace.shared_group))
 
 
+def _runs(session: Session) -> Iterator[Check]:
+    """Whether runs go on when the person leaves."""
+    import getpass
+
+    from stacktui.operations.doctor_leaving import what_ends_runs
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    for found in what_ends_runs(Path("/"), session.environ, user):
+        yield Check(
+            area="runs",
+            name=found.name,
+            verdict="warning" if found.ends else "note" if found.advice else "ok",
+            value=found.value,
+            advice=found.advice,
+        )
+
+
 def _privacy(state: Path, shared: str | None) -> tuple[Verdict, str]:
     """Whether the state folder is as private as it should be."""
     if not state.exists():
@@ -264,6 +284,42 @@ def _store(session: Session) -> Iterator[Check]:
         yield check("journal", facts.journal)
 
 
+def _lineage(session: Session) -> Iterator[Check]:
+    """Whether OpenLineage events arrive, where they were asked for."""
+    from stacktui.workspace.locate import WorkspaceNotFound
+
+    try:
+        asked = session.snapshot().settings.openlineage is not None
+        state = session.workspace.state
+    except WorkspaceNotFound:
+        return
+    if not asked:
+        return
+    from importlib.util import find_spec
+
+    from stacktui.pipelines.lineage_consumer import INSTALL, LineageState
+
+    at = LineageState.read(state)
+    if find_spec("openlineage") is None:
+        yield Check(
+            area="lineage",
+            name="openlineage",
+            verdict="error",
+            value="not installed",
+            advice=f"install it with: {INSTALL}",
+        )
+    elif at.error:
+        yield Check(
+            area="lineage",
+            name="openlineage",
+            verdict="warning",
+            value=f"not sent since {at.error_at}: {at.error}",
+            advice="the next run tries again; see openlineage: in stacktui.yaml",
+        )
+    else:
+        yield Check(area="lineage", name="openlineage", verdict="ok", value=f"sent up to event {at.event:,}")
+
+
 _PACKAGES = (
     "textual", "rich", "pydantic", "watchfiles", "sqlite-utils", "PyYAML", "ruamel.yaml", "click", "fsspec",
     "cryptography", "platformdirs", "duckdb",
@@ -280,4 +336,6 @@ _AREAS: dict[str, Callable[[Any], Iterator[Check]]] = {
     "terminal": _terminal,
     "workspace": _workspace,
     "store": _store,
+    "runs": _runs,
+    "lineage": _lineage,
 }

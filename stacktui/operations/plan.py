@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from stacktui.operations.documents import DiagnosticPart, Document, Part
 from stacktui.operations.running import RunConfig, read_run_config, user_code
+from stacktui.operations.step_settings import known_steps, over, step_settings
 from stacktui.operations.table import Arg, Opt, operation
 from stacktui.operations.values import pairs
 
@@ -50,7 +51,10 @@ class PlanDocument(Document):
     "plan",
     writes=False,
     on="pipeline",
-    examples=("stacktui plan pipelines/training.py:training -p lr=0.2",),
+    examples=(
+        "stacktui plan pipelines/training.py:training -p lr=0.2",
+        "stacktui plan training --set fit.step_operator=a100",
+    ),
 )
 def plan(
     session: Session,
@@ -61,6 +65,11 @@ def plan(
     param: Annotated[tuple[str, ...], Opt("A parameter of the pipeline, as key=value.", short="p")] = (),
     stack: Annotated[str | None, Opt("The stack; the active one without it.", complete="stack")] = None,
     config: Annotated[Path | None, Opt("A YAML file: stack, params, steps.", complete="path")] = None,
+    settings: Annotated[
+        tuple[str, ...],
+        Opt("A setting of a step, above file and stack, as step.key=value: fit.retries=2.", name="set"),
+    ] = (),
+    no_cache: Annotated[bool, Opt("As for a run of every step, whatever ran before.")] = False,
 ) -> PlanDocument:
     """Show what a run would do: for every step where it will run, whether it is cached, and why."""
     from stacktui.pipelines.describe import describe
@@ -72,6 +81,7 @@ def plan(
 
     snapshot = session.snapshot()
     given = RunConfig() if config is None else read_run_config((session.start / config).absolute())
+    steps = over(step_settings(settings, "--set"), given.steps)
     resolved = session.resolved(stack or given.stack, snapshot)
     live = session.live(resolved.name)
     with user_code():
@@ -79,12 +89,14 @@ def plan(
         whole = resolve_target(snapshot.root, snapshot.settings, target, folder=session.start)
         params = {**given.params, **pairs(param, "--param")}
         description = describe(session.workspace, whole, params, code=code.path)
+        known_steps(description, steps)
         made = make_plan(
             description,
             CodeIndex(code.path, tuple(code.path / root for root in description.roots)),
             resolved,
             live.metadata_store,
-            overrides=given.steps,
+            overrides=steps,
+            cache=not no_cache and given.cache is not False,
             artifacts=live.artifact_store,
             root=snapshot.root,
         )

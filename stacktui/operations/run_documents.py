@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from stacktui.model.run import Run, RunStatus, StepRun, StepStatus
+from stacktui.model.run import Run, RunStatus, StepAttempt, StepError, StepRun, StepStatus
 from stacktui.operations.documents import Document, Moment, Part
+
+if TYPE_CHECKING:
+    from stacktui.categories.metadata_store import MetadataStore
 
 
 class RunRow(Part):
@@ -29,6 +34,14 @@ class RunRow(Part):
     host: str = ""
     labels: dict[str, str] = {}
     retry_of: str | None = None
+    group: str | None = None
+    """The sweep that it belongs to."""
+    note: str = ""
+    pinned: bool = False
+    resumes: int = 0
+    """How often it was taken up again."""
+    waits_for: str = ""
+    """What a queued run waits for, in words."""
 
     @classmethod
     def of(cls, run: Run) -> RunRow:
@@ -53,7 +66,19 @@ def facts_of_run(run: Run) -> dict[str, Any]:
         "host": run.host,
         "labels": run.labels,
         "retry_of": run.retry_of,
+        "group": run.group,
+        "note": run.note,
+        "pinned": run.pinned,
+        "resumes": run.resumes,
+        "waits_for": run.waits_for,
     }
+
+
+def environment_of(run: Run) -> dict[str, Any]:
+    """What a run ran with: host, user, Python, packages, GPUs, and the git commit of its code."""
+    code = run.code
+    commit = {} if code is None else {"commit": code.commit, "dirty": code.dirty}
+    return {"host": run.host, "user": run.user, **run.environment, **commit}
 
 
 class ErrorPart(Part):
@@ -63,6 +88,39 @@ class ErrorPart(Part):
     message: str
     traceback: str
     """The user's own frames."""
+
+
+class AttemptPart(Part):
+    """An earlier attempt of a step; `runs logs ID STEP --attempt N` has its log."""
+
+    attempt: int
+    status: StepStatus
+    where: str
+    started_at: Moment | None
+    finished_at: Moment | None
+    duration_s: float | None
+    error: ErrorPart | None
+
+    @classmethod
+    def of(cls, attempt: StepAttempt) -> AttemptPart:
+        return cls(
+            attempt=attempt.attempt,
+            status=attempt.status,
+            where=attempt.where,
+            started_at=attempt.started_at,
+            finished_at=attempt.finished_at,
+            duration_s=attempt.duration_s,
+            error=_error_part(attempt.error),
+        )
+
+
+class ProgressPart(Part):
+    """How far a step said it is."""
+
+    done: float
+    total: float | None
+    text: str
+    at: Moment
 
 
 class StepRow(Part):
@@ -83,15 +141,19 @@ class StepRow(Part):
     error: ErrorPart | None
     duration_s: float | None = None
     params: dict[str, Any] = {}
+    attempts: tuple[AttemptPart, ...] = ()
+    """The earlier ones, the first one first."""
+    progress: ProgressPart | None = None
+    """The last that it said of how far it is."""
 
     @classmethod
-    def of(cls, step: StepRun) -> StepRow:
-        return cls(**facts_of_step(step))
+    def of(cls, step: StepRun, attempts: Sequence[StepAttempt] = ()) -> StepRow:
+        return cls(**facts_of_step(step, attempts))
 
 
-def facts_of_step(step: StepRun) -> dict[str, Any]:
+def facts_of_step(step: StepRun, attempts: Sequence[StepAttempt] = ()) -> dict[str, Any]:
     """The fields that a step has in every document."""
-    error = step.error
+    progress = step.progress
     return {
         "name": step.name,
         "status": step.status,
@@ -103,12 +165,31 @@ def facts_of_step(step: StepRun) -> dict[str, Any]:
         "cache_reason": step.cache_reason,
         "inputs": step.inputs,
         "outputs": step.outputs,
-        "error": None
-        if error is None
-        else ErrorPart(type=error.type, message=error.message, traceback=error.traceback),
+        "error": _error_part(step.error),
         "duration_s": step.duration_s,
         "params": step.params,
+        "attempts": tuple(map(AttemptPart.of, attempts)),
+        "progress": None
+        if progress is None
+        else ProgressPart(done=progress.done, total=progress.total, text=progress.text, at=progress.at),
     }
+
+
+def attempts_of(store: MetadataStore, run_id: str, step: str | None = None) -> dict[str, list[StepAttempt]]:
+    """The earlier attempts of a run's steps by step; none where the store does not keep them."""
+    from stacktui.categories.errors import Unsupported
+
+    found: dict[str, list[StepAttempt]] = {}
+    with contextlib.suppress(Unsupported):
+        for attempt in store.attempts(run_id, step):
+            found.setdefault(attempt.name, []).append(attempt)
+    return found
+
+
+def _error_part(error: StepError | None) -> ErrorPart | None:
+    if error is None:
+        return None
+    return ErrorPart(type=error.type, message=error.message, traceback=error.traceback)
 
 
 class CodePart(Part):
@@ -129,6 +210,7 @@ class RunDocument(RunRow, Document):
     """Components and configs as they were, references unresolved."""
     code: CodePart | None
     environment: dict[str, Any] = {}
+    """Host, user, Python, platform, packages, GPUs, and the git commit."""
     after: dict[str, tuple[str, ...]] = {}
     """The run's graph: for each step the steps that it waits for."""
     logged: dict[str, Any] = {}

@@ -1,4 +1,7 @@
-"""Runs: listed, shown, followed, stopped, compared. They are those of the active stack's metadata store."""
+"""Runs: listed, shown, followed, compared. They are those of the active stack's metadata store.
+
+Resuming, retrying and stopping them is in `runs_again`; labels, notes, pins and deletion in `runs_marks`.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,29 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from stacktui.model.run import Run, RunStatus
-from stacktui.operations.documents import Document, DoneDocument, Part
-from stacktui.operations.errors import AnswerIsNo, OperationError, unknown
+from stacktui.operations import runs_again, runs_marks
+from stacktui.operations.documents import Document, Part
+from stacktui.operations.errors import OperationError, unknown
 from stacktui.operations.run_documents import (
     CodePart,
     LogPart,
     RunDocument,
     RunRow,
     StepRow,
+    attempts_of,
+    environment_of,
     facts_of_run,
 )
+from stacktui.operations.sweep import RunsCompared, compare_runs, runs_of, which_group
 from stacktui.operations.table import Arg, Opt, operation
+from stacktui.operations.which_run import RUN, which_run
 
 if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
     from stacktui.operations.session import Session
 
-_RUN = Arg("The run: its id, or an unambiguous beginning of it.", complete="run", name="run")
+# Their operations are of this noun too.
+__all__ = ["runs_again", "runs_marks"]
 
 
 class RunList(Document):
@@ -67,8 +76,13 @@ def list_(
     status: Annotated[tuple[RunStatus, ...], Opt("Only runs in this state.", short="s")] = (),
     pipeline: Annotated[str | None, Opt("Only runs of this pipeline.")] = None,
     stack: Annotated[str | None, Opt("Only runs through this stack.", complete="stack")] = None,
+    group: Annotated[str | None, Opt("Only the runs of this sweep.")] = None,
+    label: Annotated[
+        str | None, Opt("Only runs with this label: key=value, or the key alone.", short="l")
+    ] = None,
+    pinned: Annotated[bool, Opt("Only runs that are pinned.")] = False,
     search: Annotated[
-        str | None, Opt("Only runs with these words in name, pipeline, parameters, error or labels.")
+        str | None, Opt("Only runs with these words in name, pipeline, parameters, error, labels or note.")
     ] = None,
     limit: Annotated[int, Opt("How many, at most.", short="n")] = 50,
     after: Annotated[str | None, Opt("The `next` of the page before.")] = None,
@@ -79,24 +93,35 @@ def list_(
     if limit < 1:
         raise OperationError("--limit must be at least 1")
     page = session.store().runs(
-        RunQuery(status=status, pipeline=pipeline, stack=stack, search=search, limit=limit, after=after)
+        RunQuery(
+            status=status,
+            pipeline=pipeline,
+            stack=stack,
+            group=group,
+            label=label,
+            pinned=True if pinned else None,
+            search=search,
+            limit=limit,
+            after=after,
+        )
     )
     return RunList(runs=tuple(map(RunRow.of, page.runs)), next=page.next)
 
 
 @operation("runs show", writes=False, on="run", key="enter", examples=("stacktui runs show 0193a1b2",))
-def show(session: Session, run_id: Annotated[str, _RUN]) -> RunDocument:
+def show(session: Session, run_id: Annotated[str, RUN]) -> RunDocument:
     """Show a run: its steps, metrics, parameters, stack and code."""
     store = session.store()
-    run = store.run(run_id)
+    run = which_run(store, run_id)
     code = run.code
+    attempts = attempts_of(store, run.id)
     return RunDocument(
         **facts_of_run(run),
-        steps=tuple(map(StepRow.of, store.steps(run.id))),
+        steps=tuple(StepRow.of(step, attempts.get(step.name, ())) for step in store.steps(run.id)),
         metrics=store.last_metrics(run.id),
         stack_snapshot=run.stack_snapshot,
         code=None if code is None else CodePart(digest=code.digest, commit=code.commit, dirty=code.dirty),
-        environment=run.environment,
+        environment=environment_of(run),
         after={node.name: node.after for node in run.graph},
         logged=store.logged(run.id),
     )
@@ -111,37 +136,25 @@ def show(session: Session, run_id: Annotated[str, _RUN]) -> RunDocument:
 )
 def logs(
     session: Session,
-    run_id: Annotated[str, _RUN],
+    run_id: Annotated[str, RUN],
     step: Annotated[str | None, Arg("Only this step.", complete="step")] = None,
     *,
     follow: Annotated[bool, Opt("Go on until the run ends.", short="f")] = False,
-    attempt: Annotated[int | None, Opt("An earlier attempt of the step; the latest by default.")] = None,
+    tail: Annotated[int | None, Opt("Only the last so many lines, and what follows.", short="n")] = None,
+    attempt: Annotated[int | None, Opt("Only this attempt of each step; all of them without it.")] = None,
     raw: Annotated[bool, Opt("Write the bytes as they are, to a pipe only.")] = False,
 ) -> Iterator[LogPart]:
     """Show what a run's steps wrote, each line with its time."""
-    from stacktui.operations.following import log_lines
+    from stacktui.operations.run_logs import log_lines
 
     store = session.store()
-    run = store.run(run_id)
+    run = which_run(store, run_id)
     names = [each.name for each in store.steps(run.id)]
     if step is not None and step not in names:
         raise unknown(f"step in run {run.id[:13]}", step, names, f"stacktui runs show {run.id}")
-    yield from log_lines(session, store, run.id, step, attempt=attempt, follow=follow, raw=raw)
-
-
-@operation("runs stop", writes=True, on="run", key="x", examples=("stacktui runs stop 0193a1b2",))
-def stop(
-    session: Session,
-    run_id: Annotated[str, _RUN],
-) -> DoneDocument:
-    """Ask a run to stop; its runner reads that within a second, ends the running steps and cleans up."""
-    store = session.store()
-    run = store.run(run_id)
-    if run.status.finished:
-        raise AnswerIsNo(f"run {run.id[:13]} is {run.status}: there is nothing to stop")
-    store.request(run.id, "stop")
-    session.changed(runs=[run.id])
-    return DoneDocument(done=f"asked run {run.id[:13]} to stop")
+    if tail is not None and tail < 0:
+        raise OperationError("--tail must be at least 0")
+    yield from log_lines(session, store, run.id, step, attempt=attempt, follow=follow, tail=tail, raw=raw)
 
 
 @operation(
@@ -149,16 +162,33 @@ def stop(
     writes=False,
     on="run",
     key="equals_sign",
-    examples=("stacktui runs compare 0193a1b2 0193a1c4",),
+    examples=(
+        "stacktui runs compare 0193a1b2 0193a1c4",
+        "stacktui runs compare --group last --by accuracy",
+    ),
 )
 def compare(
     session: Session,
-    run_id: Annotated[str, Arg("The first run.", complete="run", name="run")],
-    other: Annotated[str, Arg("The second run.", complete="run")],
-) -> RunComparison:
-    """Compare two runs: parameters, metrics, code, steps and artifacts."""
+    run_id: Annotated[str | None, Arg("The first run.", complete="run", name="run")] = None,
+    other: Annotated[str | None, Arg("The second run.", complete="run")] = None,
+    more: Annotated[tuple[str, ...], Arg("More of them: as one table.", complete="run")] = (),
+    *,
+    group: Annotated[str | None, Opt("The runs of this sweep: its id, a beginning of it, or `last`.")] = None,
+    by: Annotated[str | None, Opt("Sort by this metric or parameter, or by `took`; highest first.")] = None,
+    ascending: Annotated[bool, Opt("With --by: lowest first.")] = False,
+) -> RunComparison | RunsCompared:
+    """Compare runs: two of them whole, several or those of a sweep as one table."""
     store = session.store()
-    a, b = store.run(run_id), store.run(other)
+    named = [each for each in (run_id, other, *more) if each is not None]
+    if bool(named) == (group is not None) or len(named) == 1:
+        raise OperationError("name two runs or more, or a sweep: stacktui runs compare --group last")
+    if group is not None:
+        group = which_group(store, group)
+        return compare_runs(store, runs_of(store, group), group=group, by=by, ascending=ascending)
+    if len(named) > 2 or by is not None:
+        runs = [which_run(store, each) for each in named]
+        return compare_runs(store, runs, by=by, ascending=ascending)
+    a, b = which_run(store, named[0]), which_run(store, named[1])
     return RunComparison(
         a=RunRow.of(a),
         b=RunRow.of(b),

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.model.category import Category
+from stacktui.operations.attention import Attention
 from stacktui.operations.errors import OperationError, unknown
 from stacktui.operations.table import Operation, ReadOnlyRefused
 
 if TYPE_CHECKING:
-    from stacktui.categories.base import StackComponent
+    from stacktui.categories.base import Caller, StackComponent
     from stacktui.categories.flavor import FlavorRegistry
     from stacktui.categories.metadata_store import MetadataStore
     from stacktui.model.component import Component, ComponentId
@@ -44,6 +46,8 @@ class Session:
         store: `--store`: the metadata store to read in place of the active stack's.
         readonly: refuse every operation that writes. The environment (`STACKTUI_READONLY`) and
             `readonly: true` in stacktui.yaml ask for the same.
+        patience_s: how long components may wait for other users of what they keep, as a screen cannot for long;
+            None: as they are configured.
     """
 
     def __init__(
@@ -54,11 +58,15 @@ class Session:
         store: str | None = None,
         readonly: bool = False,
         environ: Mapping[str, str] = os.environ,
+        patience_s: float | None = None,
     ) -> None:
         self.start = start
         self.stack_override = stack
         self.store_override = store
         self.environ = environ
+        self._patience_s = patience_s
+        self.attention = Attention()
+        """What operations wait with, so that the person who looks on can interrupt them; a face may set its own."""
         self.asked_readonly = readonly or environ.get("STACKTUI_READONLY", "") not in ("", "0")
         self._lock = threading.RLock()
         self._workspace: Workspace | None = None
@@ -70,6 +78,7 @@ class Session:
         self._probes: ProbeBoard | None = None
         self._probed: dict[ComponentId, Component] = {}
         self._listeners: list[Callable[[Changed], None]] = []
+        self._look = threading.local()
 
     # The workspace and its files.
 
@@ -86,7 +95,23 @@ class Session:
     def snapshot(self) -> WorkspaceSnapshot:
         """The files as they are now; what did not change on disk is not parsed again."""
         self.has_read = True
-        return self.workspace.read()
+        looked: list[WorkspaceSnapshot] | None = getattr(self._look, "snapshots", None)
+        if looked is None:
+            return self.workspace.read()
+        if not looked:
+            looked.append(self.workspace.read())
+        return looked[0]
+
+    @contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Within it this thread gets the same snapshot each time: what is shown together belongs together, and a
+        thousand files are looked at once. What an operation changes meanwhile is seen."""
+        before = getattr(self._look, "snapshots", None)
+        self._look.snapshots = []
+        try:
+            yield
+        finally:
+            self._look.snapshots = before
 
     def glance(self) -> WorkspaceSnapshot:
         """Enough of the files to show or build one stack: each is read when it is asked for; all of them where they
@@ -161,7 +186,8 @@ class Session:
 
         snapshot = self.glance()
         resolved = self.resolved(name, snapshot)
-        signature = (resolved, tuple(component_values(snapshot, resolved)))
+        caller = self._caller(snapshot)
+        signature = (resolved, tuple(component_values(snapshot, resolved)), caller)
         with self._lock:
             kept = self._live.get(resolved.name)
             if kept is not None and kept[0] == signature:
@@ -169,7 +195,7 @@ class Session:
             if kept is not None:
                 # Another thread may be using it: it is closed with the session.
                 self._retired.append(kept[1])
-            live = open_stack(self.workspace, snapshot, self.registry(), resolved)
+            live = open_stack(self.workspace, snapshot, self.registry(), resolved, caller)
             self._live[resolved.name] = (signature, live)
             return live
 
@@ -213,7 +239,19 @@ class Session:
         snapshot = snapshot or self.snapshot()
         active = self.active(snapshot).name
         secrets_from = self.resolved(active, snapshot) if active in snapshot.stacks else None
-        return open_component(self.workspace, snapshot, self.registry(), component, secrets_from=secrets_from)
+        return open_component(
+            self.workspace,
+            snapshot,
+            self.registry(),
+            component,
+            secrets_from=secrets_from,
+            caller=self._caller(snapshot),
+        )
+
+    def _caller(self, snapshot: WorkspaceSnapshot) -> Caller:
+        from stacktui.categories.base import Caller
+
+        return Caller(self._patience_s, self.asked_readonly or bool(snapshot.settings.readonly))
 
     @property
     def probes(self) -> ProbeBoard:
@@ -249,6 +287,8 @@ class Session:
     def changed(self, paths: Iterable[Path] = (), runs: Iterable[str] = ()) -> None:
         """Said by an operation when it has changed something."""
         what = Changed(frozenset(paths), frozenset(runs))
+        if what.paths and getattr(self._look, "snapshots", None):
+            self._look.snapshots.clear()
         if what.paths or what.runs:
             for listener in tuple(self._listeners):
                 listener(what)

@@ -8,16 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacktui.categories.errors import DigestMismatch, NotFound
 from stacktui.categories.metadata_store import ArtifactQuery, CachedStep, MetadataStore
 from stacktui.model.artifact import Artifact, ArtifactRef
-from stacktui.model.base import Noun, now
+from stacktui.model.base import Noun, now, uuid7
+from stacktui.model.execution import OutputSpec
 from stacktui.model.stack import StepSettings
 from stacktui.pipelines.graph import StepNode
+from stacktui.pipelines.pickle_names import LONGEST
 
 if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 _READ_TO_CHECK = 64 * 1024
 """Bytes."""
-_FORM = "1"
+_FORM = "2"
 """Counts in every key: changed when the key's own form changes."""
 
 
@@ -44,11 +48,13 @@ def cache_key(
     input_digests: Mapping[str, str],
     *,
     root: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> CacheKey:
     """A step's key. `input_digests` are the digests of its artifacts, by the input's name.
 
     The step's name and pipeline do not count: what counts is code, constants, inputs and how outputs are written.
     `root` is the workspace's folder; it is needed where the step has `depends_on`. Raises `ValueError` without it.
+    `environment` holds the variables that the settings in force set for it.
     """
     code: dict[str, str]
     if node.cache_key is None:
@@ -58,13 +64,17 @@ def cache_key(
         digest = f"{node.module}:{node.function}:{node.cache_key}"
     params = {item.name: item.value for item in node.inputs if item.step is None and item.artifact is None}
     inputs = dict(input_digests)
-    outputs = {item.name: node.materializers.get(item.name, "") + "|" + item.type for item in node.outputs}
+    outputs = {item.name: f"{_materializer(node, item)}|{item.type}" for item in node.outputs}
     depends: dict[str, str] = {}
     if node.depends_on:
         if root is None:
             raise ValueError(f"step `{node.name}` depends on files: the workspace's folder is needed")
-        depends = depended_on(node.depends_on, root)
-    text = json.dumps([_FORM, digest, params, inputs, outputs, depends], sort_keys=True)
+        depends = depended_on(node.depends_on, root, {**os.environ, **(environment or {})})
+    if environment:
+        depends |= {f"set:{name}": _digest_of_text(value) for name, value in environment.items()}
+    # The order of a parameter's own keys counts: the step sees it.
+    parts = [_FORM, digest, *(sorted(item.items()) for item in (params, inputs, outputs, depends))]
+    text = json.dumps(parts)
     key = hashlib.sha256(text.encode("ascii")).hexdigest()
     return CacheKey.model_construct(
         key=key,
@@ -72,14 +82,32 @@ def cache_key(
     )
 
 
-def input_digest(artifact: ArtifactRef, code: CodeIndex) -> str:
-    """What stands for an artifact in the key of a step that takes it: its digest, and its class's where that is ours.
+def _materializer(node: StepNode, output: OutputSpec) -> str:
+    return output.materializer or node.materializers.get(output.name, "")
 
-    The bytes of an object of a class of the project need not change when the class's code does.
+
+def step_fingerprint(node: StepNode, code: CodeIndex) -> StepFingerprint:
+    """The fingerprint of a step's code, with that of the materializers that its author chose."""
+    chosen = (name for item in node.outputs if ":" in (name := _materializer(node, item)))
+    return code.fingerprint(node.module, node.function, tuple(sorted(set(chosen))))
+
+
+def input_digest(artifact: ArtifactRef, code: CodeIndex) -> str:
+    """What stands for an artifact in the key of a step that takes it: its digest, and what the bytes are read as.
+
+    The same bytes are another value under another materializer or type. And the bytes of an object of a class of the
+    project, or of what a materializer of the project reads, need not change when that code does.
     """
-    classes = [artifact.type, *artifact.metadata.get("classes", ())]
-    ours = [found for name in dict.fromkeys(classes) if (found := code.type_fingerprint(name)) is not None]
-    return "+".join([artifact.digest, *ours])
+    parts = [artifact.digest, artifact.materializer, artifact.type]
+    named = artifact.metadata.get("classes", ())
+    if len(named) >= LONGEST:
+        # There may be more of them than were kept.
+        parts.append(code.project_digest)
+    for name in dict.fromkeys([artifact.type, *named, artifact.materializer]):
+        found = code.type_fingerprint(name)
+        if found is not None:
+            parts.append(found)
+    return "+".join(parts)
 
 
 def depended_on(
@@ -92,24 +120,45 @@ def depended_on(
         if kind == "env":
             value = environ.get(name)
             # A digest, because the value may be a secret and parts are kept.
-            found[entry] = "missing" if value is None else hashlib.sha256(os.fsencode(value)).hexdigest()
+            found[entry] = "missing" if value is None else _digest_of_text(value)
         else:
             found[entry] = _digest_of_path(root / name)
     return found
 
 
+def _digest_of_text(value: str) -> str:
+    return hashlib.sha256(os.fsencode(value)).hexdigest()
+
+
 def _digest_of_path(path: Path) -> str:
     try:
-        if path.is_dir():
-            digest = hashlib.sha256()
-            for file in sorted(item for item in path.rglob("*") if item.is_file()):
-                digest.update(
-                    os.fsencode(file.relative_to(path)) + b"\0" + _digest_of_file(file).encode() + b"\n"
-                )
-            return digest.hexdigest()
-        return _digest_of_file(path)
+        return _digest_of_folder(path) if path.is_dir() else _digest_of_file(path)
     except FileNotFoundError:
         return "missing"
+    except OSError as error:
+        # What cannot be read is never the same as before.
+        return f"{error.strerror} {uuid7()}"
+
+
+def _digest_of_folder(folder: Path) -> str:
+    """Of names and contents, behind links too; a folder that leads back into itself is entered once."""
+    digest = hashlib.sha256()
+    entered: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        inside = waiting.pop()
+        status = inside.stat()
+        if (status.st_dev, status.st_ino) in entered:
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        for item in sorted(inside.iterdir()):
+            name = os.fsencode(item.relative_to(folder))
+            if item.is_dir():
+                digest.update(b"folder " + name + b"\0")
+                waiting.append(item)
+            elif item.is_file():
+                digest.update(name + b"\0" + _digest_of_file(item).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _digest_of_file(path: Path) -> str:
@@ -123,23 +172,39 @@ def may_cache(node: StepNode, settings: StepSettings) -> bool:
 
 
 def find_cached(
-    store: MetadataStore, node: StepNode, key: str, artifacts: ArtifactStore | None = None
+    store: MetadataStore,
+    node: StepNode,
+    key: str,
+    artifacts: ArtifactStore | None = None,
+    *,
+    at: datetime | None = None,
 ) -> CachedStep | None:
     """The newest earlier step with that key whose outputs are all there and not too old; None where there is none.
 
     With `artifacts`, content that the stack's artifact store does not hold whole is a miss: lookups stay within it.
+    `at` is the time at which its age is judged: a run judges all of its steps as of the time it was asked for.
     """
     earlier = store.cached(key)
     if earlier is None or set(earlier.outputs) != {item.name for item in node.outputs}:
         return None
-    if node.cache_for_s is not None and (now() - earlier.finished_at).total_seconds() > node.cache_for_s:
+    if node.cache_for_s is not None and lasts_s(earlier, node.cache_for_s, at or now()) < 0:
         return None
-    if artifacts is not None and not all(_is_whole(artifacts, item) for item in earlier.outputs.values()):
+    if artifacts is not None and not all(is_whole(artifacts, item) for item in earlier.outputs.values()):
         return None
     return earlier
 
 
-def _is_whole(artifacts: ArtifactStore, item: ArtifactRef) -> bool:
+def asked_at(run_id: str) -> datetime:
+    """When a run was asked for, by its id; that is when the ages of earlier results are judged."""
+    return datetime.fromtimestamp((uuid.UUID(run_id).int >> 80) / 1000, UTC)
+
+
+def lasts_s(earlier: CachedStep, cache_for_s: float, at: datetime) -> float:
+    """How long an earlier result may still stand in, in seconds from `at` on; negative when it is too old."""
+    return cache_for_s - (at - earlier.finished_at).total_seconds()
+
+
+def is_whole(artifacts: ArtifactStore, item: ArtifactRef) -> bool:
     """Whether the store has the artifact's content: what a power loss has torn is a miss, and is made again.
 
     Small content is read and its digest checked; of large content on this host the size is.

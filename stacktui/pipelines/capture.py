@@ -1,120 +1,78 @@
-"""What a step writes, as lines with the time at which they were written. Used by the worker.
+"""What a step writes, on its way to who started the worker, with the time at which it was written. Used by the
+worker.
 
-Python's own writes are stamped as they are made. What C code and child processes write goes through pipes in
-place of descriptors 1 and 2, and is stamped when it is read, which is right after its flush.
+`sys.stdout` and `sys.stderr` are Python's own text streams over a `_Stream`, which puts what it is given into the
+ring. A line is put there as it is ended. Of a step that prints tens of thousands of lines a second, the last
+8 KiB may wait for up to 10 ms, as they do with a plain file: only so is it no slower than with one.
+What C code and child processes write goes to descriptors 1 and 2, and from there straight to who reads.
 """
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import ctypes
 import io
 import logging
 import os
-import select
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any
 
-from stacktui.model.masking import Masker
+from stacktui.flavors.local.log_ring import PIECE, RingWriter
 
-Stream = Literal["stdout", "stderr", "logging"]
-TakeLine = Callable[[float, Stream, str], None]
-
-_BLOCK = 1 << 16
-_PIPE_HOLDS = 1 << 17
-"""Bytes, at most: systems make pipes of 64 KiB."""
-_LONGEST_LINE = 1 << 18
-"""Characters: a longer line is cut into several."""
-
-
-class LineMaker:
-    """Puts pieces of one stream together into lines, masked; safe to use from several threads."""
-
-    def __init__(self, stream: Stream, take: TakeLine, masker: Masker) -> None:
-        self._stream: Stream = stream
-        self._take = take
-        self._masker = masker
-        self._lock = threading.RLock()
-        self._pieces: list[str] = []
-        self._held = 0
-
-    def write(self, text: str, at: float) -> None:
-        """Add text that was written at `at`. Lines are passed on as soon as they are whole."""
-        with self._lock:
-            if "\n" not in text:
-                self._hold(text, at)
-                return
-            first, *lines = text.split("\n")
-            if self._pieces:
-                first = "".join(self._pieces) + first
-                self._pieces.clear()
-            *whole, rest = [first, *lines]
-            self._held = 0
-            for line in whole:
-                self._pass(line, at)
-            if rest:
-                self._hold(rest, at)
-
-    def finish(self) -> None:
-        """Pass on a line that was never ended."""
-        with self._lock:
-            if self._pieces:
-                line = "".join(self._pieces)
-                self._pieces.clear()
-                self._held = 0
-                self._pass(line, time.time())
-
-    def _hold(self, text: str, at: float) -> None:
-        self._pieces.append(text)
-        self._held += len(text)
-        if self._held <= _LONGEST_LINE:
-            return
-        line = "".join(self._pieces)
-        # A value that has only begun to be written must not be cut in two.
-        cut = len(line) - max(self._masker.longest - 1, 0)
-        for start, end in self._masker.spans(line):
-            if start < cut < end:
-                cut = start
-        if cut <= 0:
-            return
-        self._take(at, self._stream, self._masker(line[:cut]))
-        self._pieces[:] = [line[cut:]]
-        self._held = len(line) - cut
-
-    def _pass(self, line: str, at: float) -> None:
-        if "\r" in line:
-            # A progress bar draws over itself: what stood there in the end is the line.
-            line = line.rstrip("\r").rpartition("\r")[2]
-        self._take(at, self._stream, self._masker(line) if self._masker else line)
+_BATCH = 8192
+"""Bytes: what may wait while lines are many. A process that is killed takes it along."""
+_COUNTED = 512
+_MANY_S = _COUNTED / 50_000
+"""So many lines in less than this time are many."""
+_STREAK = 8
+"""So often in a row that they are kept together."""
+_FEW_BYTES = 20_000
+"""In a tick: with fewer, lines are put each by itself again."""
+_TICK_S = 0.01
+_CALM_TICK_S = 0.05
+_CALM_TICKS = 20
 
 
-class _Writer(io.TextIOBase):
-    """Stands in for `sys.stdout` or `sys.stderr` while a worker lives."""
+class _Stream(io.BufferedIOBase):
+    """The bytes under one of Python's streams."""
 
-    encoding = "utf-8"
-    errors = "backslashreplace"
-    newlines = None
+    # An attribute, where the base class has something that is looked up: it is asked for with each write.
+    closed = False
 
-    def __init__(self, lines: LineMaker, descriptor: int) -> None:
-        self._lines = lines
-        self._descriptor = descriptor
-        self.name = "<stdout>" if descriptor == 1 else "<stderr>"
-        # For bytes that are written past the text layer: they go the way that C code's go.
-        self.buffer = io.BufferedWriter(io.FileIO(descriptor, "wb", closefd=False))
+    def __init__(self, capture: Capture, number: int) -> None:
+        self._capture = capture
+        self._number = number
+        self._descriptor = number + 1
+        self.name = "<stdout>" if number == 0 else "<stderr>"
+        self.mode = "w"
+        self.batched = False
+        self._calls = 0
+        self._streak = 0
+        self._since = 0.0
+        self._bytes = 0
+        self.text = self._text_over()
 
-    def write(self, text: str, /) -> int:
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._lines.write(text, time.time())
-        return len(text)
+    def write(self, data: Any, /) -> int:
+        capture = self._capture
+        if type(data) is not bytes:
+            data = bytes(data)
+        if capture.forked:
+            _write_all(self._descriptor, data)
+            return len(data)
+        capture.put(self._number, time.time(), data)
+        if self.batched:
+            self._bytes += len(data)
+            return len(data)
+        capture.ring()
+        self._calls += 1
+        if self._calls >= _COUNTED:
+            self._count()
+        return len(data)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self.buffer.flush()
+        """Nothing waits here."""
 
     def writable(self) -> bool:
         return True
@@ -128,16 +86,60 @@ class _Writer(io.TextIOBase):
     def close(self) -> None:
         """The worker's streams are never closed by a step."""
 
+    def tick(self) -> None:
+        """Put down what waits. Called now and then, from another thread."""
+        self.flush_text()
+        if self.batched:
+            written, self._bytes = self._bytes, 0
+            if written < _FEW_BYTES:
+                self.by_lines()
+
+    def by_lines(self) -> None:
+        """Put each line by itself."""
+        self._calls = self._streak = 0
+        if self.batched:
+            self.batched = False
+            with contextlib.suppress(ValueError):
+                self.text.reconfigure(line_buffering=True)
+            self._capture.ring()
+
+    def flush_text(self) -> None:
+        """Put down what the text layer holds."""
+        try:
+            self.text.flush()
+        except ValueError:
+            # A step took its own layer away.
+            self.text = self._text_over()
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        many = now - self._since < _MANY_S
+        self._streak = self._streak + 1 if many else 0
+        self._since = now
+        self._calls = 0
+        if self._streak >= _STREAK and self._capture.may_batch(self._number):
+            self.batched = True
+            self._bytes = _FEW_BYTES
+            self.text.reconfigure(line_buffering=False)
+
+    def _text_over(self) -> io.TextIOWrapper:
+        text = io.TextIOWrapper(
+            self, encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
+        )
+        text._CHUNK_SIZE = _BATCH  # type: ignore[attr-defined]
+        text.mode = "w"  # type: ignore[misc]
+        return text
+
 
 class _LogHandler(logging.Handler):
-    def __init__(self, lines: LineMaker) -> None:
+    def __init__(self, capture: Capture) -> None:
         super().__init__()
-        self._lines = lines
+        self._capture = capture
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.write(self.format(record) + "\n", record.created)
+            self._capture.log(record.created, self.format(record) + "\n")
         except Exception:
             self.handleError(record)
 
@@ -145,79 +147,143 @@ class _LogHandler(logging.Handler):
 class Capture:
     """Takes over the process's standard streams, for good. One a worker."""
 
-    def __init__(self, take: TakeLine, masker: Masker) -> None:
-        self._lines: dict[str | int, LineMaker] = {
-            "out": LineMaker("stdout", take, masker),
-            "err": LineMaker("stderr", take, masker),
-            "log": LineMaker("logging", take, masker),
-            1: LineMaker("stdout", take, masker),
-            2: LineMaker("stderr", take, masker),
-        }
-        self._readers: dict[int, tuple[LineMaker, codecs.IncrementalDecoder]] = {}
-        self._lock = threading.Lock()
+    def __init__(self, ring: RingWriter) -> None:
+        self._ring = ring
+        # Of one thread, which may come in again: a signal's handler prints, too.
+        self._lock = threading.RLock()
+        self._putting = False
+        self._behind: list[tuple[int, float, bytes]] = []
+        self._work = threading.Event()
+        self._busy = False
         self._libc = ctypes.CDLL(None)
+        self.forked = False
+        self._streams = (_Stream(self, 0), _Stream(self, 1))
 
-    def start(self, pipes: Sequence[tuple[int, int]] = ()) -> None:
-        """From now on everything that is written becomes lines.
-
-        `pipes` are those to use for descriptors 1 and 2: one that another process can read too keeps what was
-        written when this process dies.
-        """
-        for descriptor, (read, write) in zip((1, 2), pipes or (os.pipe(), os.pipe()), strict=True):
+    def start(self, out: int, err: int) -> None:
+        """From now on what is written goes to the ring, and what is written to descriptors 1 and 2 to `out`, `err`."""
+        for descriptor, write in ((1, out), (2, err)):
             os.dup2(write, descriptor)
             os.close(write)
-            os.set_inheritable(read, False)
-            os.set_blocking(read, False)
-            decoder = codecs.getincrementaldecoder("utf-8")("replace")
-            self._readers[read] = (self._lines[descriptor], decoder)
-        self._streams = (_Writer(self._lines["out"], 1), _Writer(self._lines["err"], 2))
-        sys.stdout, sys.stderr = self._streams
-        sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc,assignment]
-        self._handler = _LogHandler(self._lines["log"])
+        self._put_streams()
+        sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc,assignment]
         root = logging.getLogger()
-        root.addHandler(self._handler)
+        root.addHandler(_LogHandler(self))
         root.setLevel(logging.INFO)
-        os.register_at_fork(after_in_child=self._in_child)
-        threading.Thread(target=self._watch, name="what C code writes", daemon=True).start()
+        self._flush_at_exit()
+        os.register_at_fork(
+            before=self._before_fork, after_in_parent=self._lock.release, after_in_child=self._in_child
+        )
+        threading.Thread(target=self._tick_for_ever, name="lines that wait", daemon=True).start()
+
+    def begin(self, *, sparing: bool) -> None:
+        """A step begins; `sparing` if its memory is watched."""
+        self._busy = True
+        if sparing:
+            with self._lock:
+                self._ring.give_back()
+        if not self._work.is_set():
+            self._work.set()
 
     def settle(self) -> None:
-        """Everything that was written until now has become lines when this returns."""
-        for stream in self._streams:
-            stream.flush()
+        """The step is over: all that it wrote has been put down when this returns."""
+        self._busy = False
+        for text in (sys.stdout, sys.stderr):
+            # One that the step put there.
+            with contextlib.suppress(Exception):
+                text.flush()
         self._libc.fflush(None)
-        self._drain()
-        for lines in self._lines.values():
-            lines.finish()
-        # A step may have put its own streams there and forgotten them.
-        sys.stdout, sys.stderr = self._streams
+        for stream in self._streams:
+            stream.flush_text()
+            stream.by_lines()
+        self._put_streams()
 
-    def _watch(self) -> None:
-        poll = select.poll()
-        for read in self._readers:
-            poll.register(read, select.POLLIN)
-        while True:
-            poll.poll()
-            self._drain()
-
-    def _drain(self) -> None:
+    def put(self, number: int, at: float, data: bytes) -> None:
+        """Put bytes of a stream into the ring, behind what the others have that was written before."""
+        for stream in self._streams:
+            if stream.batched and stream._number != number:
+                stream.flush_text()
         with self._lock:
-            for read, (lines, decoder) in self._readers.items():
-                with contextlib.suppress(BlockingIOError):
-                    # As much as a pipe can hold, and no more: a child that goes on writing must not keep us here.
-                    for _ in range(_PIPE_HOLDS // _BLOCK):
-                        lines.write(decoder.decode(os.read(read, _BLOCK)), time.time())
+            if self._putting:
+                # A signal's handler, in the middle of the write below.
+                self._behind.append((number, at, data))
+                return
+            self._putting = True
+            try:
+                self._put(number, at, data)
+                while self._behind:
+                    self._put(*self._behind.pop(0))
+            finally:
+                self._putting = False
+
+    def ring(self) -> None:
+        """Have what was put down read now."""
+        self._ring.ring()
+
+    def log(self, at: float, text: str) -> None:
+        """Write a line of logging."""
+        data = text.encode("utf-8", "backslashreplace")
+        if self.forked:
+            _write_all(2, data)
+            return
+        self.put(2, at, data)
+        self._ring.ring()
+
+    def may_batch(self, number: int) -> bool:
+        """Whether lines of a stream may be kept together: of one at a time, so that the order stays."""
+        return not any(stream.batched for stream in self._streams if stream._number != number)
+
+    def _put(self, number: int, at: float, data: bytes) -> None:
+        if len(data) <= PIECE:
+            self._ring.put(number, at, data)
+            return
+        for begin in range(0, len(data), PIECE):
+            self._ring.put(number, at, data[begin : begin + PIECE])
+
+    def _put_streams(self) -> None:
+        sys.stdout, sys.stderr = self._streams[0].text, self._streams[1].text
+
+    def _tick_for_ever(self) -> None:
+        calm = 0
+        while True:
+            self._work.wait()
+            batched = any(stream.batched for stream in self._streams)
+            time.sleep(_TICK_S if batched else _CALM_TICK_S)
+            for stream in self._streams:
+                stream.tick()
+            self._ring.ring()
+            calm = 0 if self._busy else calm + 1
+            if calm > _CALM_TICKS:
+                calm = 0
+                self._work.clear()
+                if self._busy:
+                    self._work.set()
+
+    def _flush_at_exit(self) -> None:
+        """Have `os._exit`, which ends a process without a word, put down what waits."""
+        leave = os._exit
+
+        def flush_and_leave(status: int) -> None:
+            for stream in self._streams:
+                with contextlib.suppress(Exception):
+                    stream.flush_text()
+            leave(status)
+
+        os._exit = flush_and_leave  # type: ignore[assignment]
+
+    def _before_fork(self) -> None:
+        for stream in self._streams:
+            stream.flush_text()
+        self._lock.acquire()
 
     def _in_child(self) -> None:
-        # A forked child has no thread that sends lines: it writes to the descriptors, which the parent reads.
-        sys.stdout = os.fdopen(
-            1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-        )
-        sys.stderr = os.fdopen(
-            2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-        )
-        root = logging.getLogger()
-        if self._handler in root.handlers:
-            root.removeHandler(self._handler)
-            handler = logging.StreamHandler(sys.stderr)
-            handler.setFormatter(self._handler.formatter)
-            root.addHandler(handler)
+        # The ring has one writer: a forked child writes to the descriptors.
+        self.forked = True
+        self._lock.release()
+        for stream in self._streams:
+            stream.by_lines()
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -66,35 +66,59 @@ def describe(
         PipelineBroken: With one line, and the user's frames where their code raised. `PipelineNotFound`,
             `WrongParameters`, `TypesDoNotFit`, `GraphBroken` and `SnapshotFailed` are kinds of it.
     """
+    return describe_all(workspace, target, [params or {}], code=code, timeout_s=timeout_s)[0]
+
+
+def describe_all(
+    workspace: WorkspaceFolders,
+    target: str,
+    several: Sequence[Mapping[str, Any]],
+    *,
+    code: Path | None = None,
+    timeout_s: float = TIME_LIMIT_S,
+) -> tuple[PipelineDescription, ...]:
+    """Draw a pipeline with each of several sets of parameters, in their order; its file is imported once.
+
+    Raises as `describe`, for the first set that cannot be drawn.
+    """
     file, _, function = target.partition(":")
     file = _relative_file(workspace.root, file)
     if code is None:
         code = take_snapshot(workspace).path
-    request = {
-        "code": str(code),
-        "workspace": str(workspace.root),
-        "file": file,
-        "function": function,
-        "params": dict(params or {}),
-    }
+    found: dict[str, PipelineDescription] = {}
+    wanted: dict[str, Mapping[str, Any]] = {}
+    common = {"code": str(code), "workspace": str(workspace.root), "file": file, "function": function}
+    for params in several:
+        text = _as_text({**common, "params": dict(params)})
+        kept = _kept(workspace, text)
+        with contextlib.suppress(OSError, ValidationError):
+            found[text] = PipelineDescription.model_validate_json(kept.read_bytes())
+            continue
+        wanted[text] = params
+    if wanted:
+        if not (code / file).is_file():
+            raise PipelineNotFound(_why_missing(workspace.root, file))
+        request = _as_text({**common, "several": [dict(params) for params in wanted.values()]})
+        for text, answer in zip(wanted, _ask(request, file, workspace, timeout_s), strict=True):
+            if "error" in answer:
+                kind = _KINDS.get(answer["error"]["kind"], PipelineBroken)
+                raise kind(answer["error"]["message"], answer["error"].get("frames", ""))
+            found[text] = PipelineDescription.model_validate(answer["description"])
+            _keep(_kept(workspace, text), json.dumps(answer["description"]).encode("ascii"))
+    return tuple(found[_as_text({**common, "params": dict(params)})] for params in several)
+
+
+def _as_text(request: Mapping[str, Any]) -> str:
     try:
-        text = json.dumps(request, sort_keys=True)
+        return json.dumps(request, sort_keys=True)
     except (TypeError, ValueError):
         raise WrongParameters(
             "parameters of a run are JSON values: text, numbers, true, false, null, lists"
         ) from None
-    kept = workspace.state / "descriptions" / f"{_name(text)}.json"
-    with contextlib.suppress(OSError, ValidationError):
-        return PipelineDescription.model_validate_json(kept.read_bytes())
-    if not (code / file).is_file():
-        raise PipelineNotFound(_why_missing(workspace.root, file))
-    answer = _ask(text, file, workspace, timeout_s)
-    if "error" in answer:
-        kind = _KINDS.get(answer["error"]["kind"], PipelineBroken)
-        raise kind(answer["error"]["message"], answer["error"].get("frames", ""))
-    description = PipelineDescription.model_validate(answer["description"])
-    _keep(kept, json.dumps(answer["description"]).encode("ascii"))
-    return description
+
+
+def _kept(workspace: WorkspaceFolders, request: str) -> Path:
+    return workspace.state / "descriptions" / f"{_name(request)}.json"
 
 
 def _name(request: str) -> str:
@@ -127,8 +151,8 @@ def _why_missing(root: Path, file: str) -> str:
     return f"{file} is not part of the code that a run executes: git ignores it; take it out of .gitignore"
 
 
-def _ask(request: str, file: str, workspace: WorkspaceFolders, timeout_s: float) -> dict[str, Any]:
-    """What the child answers. It and all that it started in its session have ended when this returns."""
+def _ask(request: str, file: str, workspace: WorkspaceFolders, timeout_s: float) -> list[dict[str, Any]]:
+    """What the child answers, for each set of parameters. It and all that it started in its session have ended when this returns."""
     command, environment = python_command("stacktui.pipelines.describe_child", os.environ)
     deadline = time.monotonic() + timeout_s
     with tempfile.TemporaryFile() as said:
@@ -163,7 +187,7 @@ def _ask(request: str, file: str, workspace: WorkspaceFolders, timeout_s: float)
                 child.wait()
             child.stdout.close()
         if answer:
-            return dict(json.loads(answer))
+            return list(json.loads(answer))
         said.seek(0)
         last = said.read()[-2000:].decode("utf-8", "replace").strip().rpartition("\n")[2]
     ended = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"

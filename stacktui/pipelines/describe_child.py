@@ -1,6 +1,7 @@
 """`python -m stacktui.pipelines.describe_child`: imports one pipeline file from a code snapshot and draws it.
 
-A request comes as JSON on stdin, one answer goes as JSON to what was stdout. What user code prints goes to stderr.
+A request comes as JSON on stdin, an answer for each set of parameters goes as JSON to what was stdout. What user code
+prints goes to stderr.
 Started by `describe`.
 """
 
@@ -25,42 +26,46 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)
     sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - user code that reads it gets an end of file
-    answer = _answer(request)
+    several = _answers(request)
     with os.fdopen(answers, "wb") as stream:
-        stream.write(json.dumps(answer).encode("ascii") + b"\n")
+        stream.write(json.dumps(several).encode("ascii") + b"\n")
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads and exit handlers of user code must not hold up the answer's end.
     os._exit(0)
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answers(request: dict[str, Any]) -> list[dict[str, Any]]:
     code, workspace, file = Path(request["code"]), Path(request["workspace"]), request["file"]
     roots = import_roots(code, file, workspace)
     prepare(code, roots, workspace)
-    doing = f"{file} cannot be imported"
+    several = request["several"]
     try:
         module = import_user_module(module_name(code, file), code, roots)
         pipeline = _pipeline_in(vars(module), module.__name__, file, request["function"])
-        doing = f"pipeline `{pipeline.name}` cannot be drawn"
-        description = pipeline.draw(
-            request["params"],
-            target=f"{file}:{_name_of(vars(module), pipeline)}",
-            code=code,
-            workspace=workspace,
-            roots=roots,
-        )
-        return {"description": description.model_dump()}
-    except PipelineBroken as error:
-        return _error(type(error).__name__, str(error), user_frames(error, code, workspace))
+        target = f"{file}:{_name_of(vars(module), pipeline)}"
     except BaseException as error:
-        place = last_user_place(error, code, workspace)
-        where = f" at {place}" if place and not isinstance(error, SyntaxError) else ""
-        return _error(
-            "PipelineBroken",
-            f"{doing}: {one_line(error, code, workspace)}{where}",
-            user_frames(error, code, workspace),
-        )
+        return [_why(error, f"{file} cannot be imported", code, workspace)] * len(several)
+    found = []
+    for params in several:
+        try:
+            description = pipeline.draw(params, target=target, code=code, workspace=workspace, roots=roots)
+            found.append({"description": description.model_dump()})
+        except BaseException as error:
+            found.append(_why(error, f"pipeline `{pipeline.name}` cannot be drawn", code, workspace))
+    return found
+
+
+def _why(error: BaseException, doing: str, code: Path, workspace: Path) -> dict[str, Any]:
+    if isinstance(error, PipelineBroken):
+        return _error(type(error).__name__, str(error), user_frames(error, code, workspace))
+    place = last_user_place(error, code, workspace)
+    where = f" at {place}" if place and not isinstance(error, SyntaxError) else ""
+    return _error(
+        "PipelineBroken",
+        f"{doing}: {one_line(error, code, workspace)}{where}",
+        user_frames(error, code, workspace),
+    )
 
 
 def _error(kind: str, message: str, frames: str) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from collections.abc import Iterable, Iterator
 
-from stacktui.pipelines.scopes import Chain, chain_of, uses_of
+from stacktui.pipelines.reflection import Chain
+from stacktui.pipelines.scopes import annotations_of, chain_of, defaults_of, uses_of
 from stacktui.pipelines.sources import Module, Sources, Target, is_main_guard
 
 STACKTUI_DECORATORS = frozenset(
@@ -44,10 +46,22 @@ _BUILTIN_DECORATORS = frozenset({"classmethod", "property", "staticmethod"})
 _OF_PROPERTY = frozenset({"setter", "getter", "deleter"})
 _BUILTINS = frozenset(dir(builtins))
 _ACTING_BUILTINS = frozenset(
-    {"__import__", "compile", "delattr", "eval", "exec", "globals", "locals", "setattr", "vars"}
+    {"__import__", "compile", "delattr", "eval", "exec", "globals", "locals", "next", "setattr", "vars"}
 )
 _QUIET_HEADS = frozenset({"dataclasses", "enum", "functools", "operator", "pydantic", "stacktui", "typing"})
 """Modules whose calls keep what they are given and change nothing else."""
+_CALLING = frozenset({"functools.reduce", "operator.call"})
+_ACTING_VERBS = (
+    "add", "apply", "configure", "del", "disable", "enable", "extend", "filterwarnings", "heap", "init", "insort",
+    "install", "load_dotenv", "manual_seed", "monkey", "patch", "put", "register", "remove", "seed", "set", "shuffle",
+    "simplefilter", "unregister", "update", "use",
+)  # fmt: skip
+"""How functions of other packages begin that change something beside what they return."""
+_QUIET_BASES = sys.stdlib_module_names | {
+    "attrs", "lightning", "numpy", "pandas", "pydantic", "pytorch_lightning", "sklearn", "stacktui", "torch",
+    "typing_extensions",
+}  # fmt: skip
+"""Packages from whose classes one may derive without being entered anywhere."""
 _STEP_METHODS = frozenset({"named", "with_options"})
 
 
@@ -87,14 +101,15 @@ class Effects:
             source = self._sources.find(module)
             found: set[str] = set()
             for target in source.executed if source else ():
-                found.update(self._loaded(target))
+                found.update(self.loaded(target))
             parent = module.rpartition(".")[0]
             if parent and self._sources.find(parent) is not None:
                 found.add(parent)
             self._imported[module] = frozenset(found)
         return self._imported[module]
 
-    def _loaded(self, target: Target) -> Iterator[str]:
+    def loaded(self, target: Target) -> Iterator[str]:
+        """The project's modules that an import may load."""
         names = [target.module]
         if target.name:
             names.append(f"{target.module}.{target.name}")
@@ -124,21 +139,32 @@ class Effects:
             # `type X = …`, Python 3.12: evaluated when it is used.
             return False
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            arguments = statement.args
-            defaults = [*arguments.defaults, *(item for item in arguments.kw_defaults if item is not None)]
+            evaluated = [*defaults_of(statement.args), *annotations_of(statement)]
             return self._any_decorates(source, statement.decorator_list, own) or not self._all_quiet(
-                source, defaults, own
+                source, evaluated, own
             )
         if isinstance(statement, ast.ClassDef):
             return self._class_does(source, statement, own)
         if isinstance(statement, ast.Expr):
             return not isinstance(statement.value, ast.Constant)
         if isinstance(statement, ast.Assign):
-            return not all(_binds_names(item) for item in statement.targets) or not self._quiet(
-                source, statement.value, own
+            # What is called and given no name is called for what else it does: `_ = torch.manual_seed(0)`.
+            unnamed = any(isinstance(item, ast.Name) and item.id == "_" for item in statement.targets)
+            return (
+                not all(_binds_names(item) for item in statement.targets)
+                or not self._quiet(source, statement.value, own)
+                or (unnamed and not isinstance(statement.value, ast.Constant))
             )
-        if isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
-            if not isinstance(statement.target, ast.Name):
+        if isinstance(statement, ast.AugAssign):
+            return (
+                not isinstance(statement.target, ast.Name)
+                or not self._quiet(source, statement.value, own)
+                or self._changes_in_place(source, statement.target.id, own)
+            )
+        if isinstance(statement, ast.AnnAssign):
+            if not isinstance(statement.target, ast.Name) or not self._quiet(
+                source, statement.annotation, own
+            ):
                 return True
             return statement.value is not None and not self._quiet(source, statement.value, own)
         if isinstance(statement, ast.If):
@@ -152,6 +178,18 @@ class Effects:
             inside.extend(item for handler in statement.handlers for item in handler.body)
             return self._any_does(source, inside, own)
         return True
+
+    def _changes_in_place(self, source: Module, name: str, own: frozenset[str]) -> bool:
+        """Whether `name += …` may change a list that has other names too."""
+        if name == "__all__":
+            return False
+        if own or name in source.imports:
+            return True
+        return not all(
+            isinstance(item, ast.AugAssign)
+            or (isinstance(item, (ast.Assign, ast.AnnAssign)) and _is_unchangeable(item.value))
+            for item in source.definitions.get(name, ())
+        )
 
     def _any_does(self, source: Module, statements: Iterable[ast.stmt], own: frozenset[str]) -> bool:
         return any(self._does(source, item, own) for item in statements)
@@ -195,7 +233,9 @@ class Effects:
             return True
         module, name = home
         if module is None:
-            return False
+            # Another package may enter what derives from its class into a list of its own, and call it later.
+            head = name.partition(".")[0]
+            return not (head in _QUIET_BASES or name in _BUILTINS)
         return self._class_makes(module, name)
 
     def _class_makes(self, module: Module, name: str) -> bool:
@@ -256,14 +296,33 @@ class Effects:
             return False
         if isinstance(node, ast.Call) and not self._quiet_call(source, node):
             return False
+        if isinstance(node, (ast.Attribute, ast.BinOp, ast.Compare, ast.Subscript, ast.UnaryOp)) and any(
+            self._makes_ours(source, child) for child in ast.iter_child_nodes(node)
+        ):
+            # A property or an operator of a class of the project runs its code.
+            return False
         return all(self._quiet(source, child, own) for child in ast.iter_child_nodes(node))
+
+    def _makes_ours(self, source: Module, node: ast.AST) -> bool:
+        """Whether it is a call of something of the project, or of unknown origin."""
+        if not isinstance(node, ast.Call):
+            return False
+        chain = chain_of(node.func)
+        if chain is None:
+            return not isinstance(node.func, ast.Attribute) or self._makes_ours(source, node.func.value)
+        home = self._home(source, chain)
+        return home is None or home[0] is not None
 
     def _quiet_call(self, source: Module, call: ast.Call) -> bool:
         chain = chain_of(call.func)
         if chain is None:
             # A method of a value that was just made: `re.compile(…).match`, `"a b".split()`.
-            return isinstance(call.func, ast.Attribute) and isinstance(
-                call.func.value, (ast.Call, ast.Constant)
+            return (
+                isinstance(call.func, ast.Attribute)
+                and isinstance(call.func.value, (ast.Call, ast.Constant))
+                and not call.func.attr.startswith(_ACTING_VERBS)
+                and not self._makes_ours(source, call.func.value)
+                and not self._hands_over(source, call)
             )
         if len(chain) == 1 and chain[0] in _BUILTINS and not source.has(chain[0]):
             made = chain[0] == "type" and len(call.args) > 1
@@ -277,9 +336,9 @@ class Effects:
         if module is not None:
             return self._plain_class(module, name)
         if name.partition(".")[0] in _QUIET_HEADS:
-            return True
+            return name not in _CALLING
         # Another library may keep what of the project it is given, and call it later.
-        return not self._hands_over(source, call)
+        return not name.rpartition(".")[2].startswith(_ACTING_VERBS) and not self._hands_over(source, call)
 
     def _hands_over(self, source: Module, call: ast.Call) -> bool:
         """Whether a function or class of the project is among a call's arguments."""
@@ -329,6 +388,17 @@ class Effects:
 
 
 _MODULE_FACTS = frozenset({"__name__", "__file__", "__doc__"})
+
+
+def _is_unchangeable(node: ast.AST | None) -> bool:
+    """Whether a value is made of numbers, texts and the like alone, and has no other name."""
+    if isinstance(node, (ast.Tuple, ast.BinOp, ast.UnaryOp, ast.JoinedStr, ast.FormattedValue)):
+        return all(
+            _is_unchangeable(child)
+            for child in ast.iter_child_nodes(node)
+            if not isinstance(child, (ast.operator, ast.unaryop, ast.expr_context))
+        )
+    return isinstance(node, ast.Constant)
 
 
 def _binds_names(node: ast.expr) -> bool:

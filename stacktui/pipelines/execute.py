@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+import sys
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +19,10 @@ from stacktui.model.base import now
 from stacktui.model.execution import StepResult, StepSpec
 from stacktui.model.masking import Masker
 from stacktui.model.run import StepError, StepStatus
+from stacktui.pipelines.cancelling import StepCancelled, interruptible
 from stacktui.pipelines.errors import PipelineBroken
 from stacktui.pipelines.frames import one_line, user_frames
-from stacktui.pipelines.hooks import call_hook
+from stacktui.pipelines.hooks import call_hook, run_hook
 from stacktui.pipelines.importing import load_step
 from stacktui.pipelines.materializers import load, save
 from stacktui.pipelines.step import Step
@@ -33,14 +37,28 @@ class WrongOutputs(Exception):
     """A step did not return what it declares."""
 
 
-def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker) -> StepResult:
-    """Run the step and say how it ended. Never raises: whatever the step does is its result."""
+def run_step(
+    spec: StepSpec,
+    store: ArtifactStore,
+    scratch: Path,
+    masker: Masker,
+    on_error: Callable[[BaseException], None] | None = None,
+) -> StepResult:
+    """Run the step and say how it ended. Never raises: whatever the step does is its result.
+
+    `on_error` may look at what it raised before anybody else does.
+    """
     started = now()
     variables = _variables()
+    if spec.hook is not None:
+        result = run_hook(spec)
+        _restore(variables)
+        return result
     os.environ.update(spec.environment)
     step: Step[Any] | None = None
     outputs: dict[str, ArtifactRef] = {}
     failure: StepError | None = None
+    told = True
     try:
         step = load_step(spec.module, spec.function, Path(spec.run.code_path), spec.run.roots)
         arguments: dict[str, Any] = {}
@@ -50,11 +68,17 @@ def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker
                 if item.artifact is None
                 else load(item.artifact, store, scratch=scratch)
             )
-        outputs = _kept(step.call(arguments), spec, store, scratch)
+        value = _called(step, arguments)
+        outputs = _kept(value, spec, store, scratch)
         if step.options.on_success is not None:
             call_hook(step.options.on_success, None)
+    except StepCancelled as error:
+        # Why it was told to end, and which hook is for that, whoever told it knows.
+        failure, told = as_step_error(error, spec, masker), False
     except BaseException as error:
-        failure = _said(error, spec, masker)
+        if on_error is not None:
+            on_error(error)
+        failure = as_step_error(error, spec, masker)
         if step is not None and step.options.on_failure is not None and spec.last_attempt:
             call_hook(step.options.on_failure, error)
     _restore(variables)
@@ -66,7 +90,36 @@ def run_step(spec: StepSpec, store: ArtifactStore, scratch: Path, masker: Masker
         finished_at=now(),
         outputs=outputs,
         error=failure,
+        hooks_called=told,
     )
+
+
+def _called(step: Step[Any], arguments: Mapping[str, Any]) -> Any:
+    """What the step returns, in this process: one that it has forked ends here, as a program of its own would."""
+    process = os.getpid()
+    try:
+        with interruptible():
+            return step.call(arguments)
+    except BaseException as error:
+        if os.getpid() != process:
+            _end_child(error)
+        raise
+    finally:
+        if os.getpid() != process:
+            _end_child(None)
+
+
+def _end_child(error: BaseException | None) -> None:
+    code = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        with contextlib.suppress(Exception):
+            traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 def _variables() -> dict[Any, Any]:
@@ -94,11 +147,12 @@ def _kept(value: Any, spec: StepSpec, store: ArtifactStore, scratch: Path) -> di
             materializer=output.materializer,
             scratch=scratch,
         )
-        for output, item in zip(spec.outputs, _values(value, spec), strict=True)
+        for output, item in zip(spec.outputs, values_of_outputs(value, spec), strict=True)
     }
 
 
-def _values(value: Any, spec: StepSpec) -> tuple[Any, ...]:
+def values_of_outputs(value: Any, spec: StepSpec) -> tuple[Any, ...]:
+    """What a step returned, by the outputs that it declares. Raises `WrongOutputs`."""
     names = ", ".join(output.name for output in spec.outputs)
     count = len(spec.outputs)
     if count == 0:
@@ -123,7 +177,7 @@ def _values(value: Any, spec: StepSpec) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _said(error: BaseException, spec: StepSpec, masker: Masker) -> StepError:
+def as_step_error(error: BaseException, spec: StepSpec, masker: Masker) -> StepError:
     """The error as people read it, masked."""
     code, workspace = Path(spec.run.code_path), Path(spec.run.workspace)
     kind = type(error).__name__

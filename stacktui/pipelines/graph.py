@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,8 @@ from stacktui.model.execution import OutputSpec
 from stacktui.model.secretref import SecretRef
 from stacktui.model.stack import StepSettings
 from stacktui.pipelines.errors import GraphBroken
+
+HookName = Literal["on_success", "on_failure"]
 
 
 class NodeInput(Noun):
@@ -78,6 +80,8 @@ class StepNode(Noun):
     """What else its result depends on: `path:<relative to the workspace>` or `env:<NAME>`."""
     materializers: dict[str, str] = Field(default_factory=dict)
     """Materializers that the author chose, by output."""
+    hooks: tuple[HookName, ...] = ()
+    """Those that its decorator names."""
     doc: str = ""
     """The first line of its docstring."""
 
@@ -99,6 +103,8 @@ class PipelineDescription(Noun):
     """Topological; steps that could run at the same time stand in the order of the source."""
     roots: tuple[str, ...] = ("",)
     """Folders to import from, in order, relative to the code's folder; "" is the folder itself."""
+    hooks: tuple[HookName, ...] = ()
+    """Those that its decorator names."""
     doc: str = ""
 
     def step(self, name: str) -> StepNode:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from stacktui.pipelines.errors import PipelineBroken
 
 if TYPE_CHECKING:
+    from stacktui.pipelines.pipeline import Pipeline
     from stacktui.pipelines.step import Step
 
 _inside_run = False
@@ -127,9 +128,23 @@ def load_step(module: str, function: str, code: Path, roots: tuple[str, ...]) ->
     """The step that a spec names. Raises `PipelineBroken` if the module does not hold it; import errors pass."""
     from stacktui.pipelines.step import Step, step
 
-    found: Any = import_user_module(module, code, roots)
-    for name in function.split("."):
-        if not hasattr(found, name):
-            raise PipelineBroken(f"{module} has no `{function}`")
-        found = getattr(found, name)
+    found = _named(import_user_module(module, code, roots), function)
     return found if isinstance(found, Step) else step(found)
+
+
+def load_pipeline(module: str, function: str, code: Path, roots: tuple[str, ...]) -> Pipeline[Any]:
+    """The pipeline that a spec names. Raises `PipelineBroken` if the module does not hold it; import errors pass."""
+    from stacktui.pipelines.pipeline import Pipeline
+
+    found = _named(import_user_module(module, code, roots), function)
+    if not isinstance(found, Pipeline):
+        raise PipelineBroken(f"{module}: `{function}` is not a pipeline")
+    return found
+
+
+def _named(found: Any, name: str) -> Any:
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise PipelineBroken(f"{found.__name__} has no `{name}`")
+        found = getattr(found, part)
+    return found

@@ -1,7 +1,10 @@
-"""Logs of steps: written by the runner line by line, read and followed by everybody else.
+"""Logs of steps: written by the runner as their lines come, read and followed by everybody else.
 
-`<state>/logs/<run id>/<step>.<attempt>.jsonl`, 0600, a line each: `{"at": RFC 3339, "stream": …, "text": …}`.
-A step's name is percent-encoded where it could be taken for a path. Lines are only ever appended.
+`<state>/logs/<run id>/<step>.<attempt>.jsonl`, 0600, a record a line: `{"at": RFC 3339, "stream": …, "text": …}`.
+The text is a line of the step's, or several with newlines between them that were written together. With
+`"partial": true` it is the present state of what is not ended, like a progress bar: the stream's next record
+stands in its place. A step's name is percent-encoded where it could be taken for a path. Records are only ever
+appended.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -18,6 +23,12 @@ from stacktui.model.base import from_rfc3339, rfc3339
 from stacktui.model.execution import LogLine
 
 _BLOCK = 1 << 20
+_STEP_BACK = 1 << 18
+PARTIAL = b', "partial": true}'
+"""How a record ends that is not the last word."""
+_ESCAPES = ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\t", b"\\t"), (b"\r", b"\\r"), (b"\x1b", b"\\u001b"))
+_ESCAPED = b"".join(byte for byte, _ in _ESCAPES)
+_PLAIN = bytes(set(range(0x20, 0x7F)) - set(_ESCAPED)) + b"\n"
 _SUFFIX = ".jsonl"
 
 
@@ -33,8 +44,11 @@ class LogPage(NamedTuple):
     """Some lines, and where to go on."""
 
     lines: list[LogLine]
+    """One each, of those that are ended."""
     next_offset: int
     """What `offset` takes for what follows: bytes. Unchanged where nothing new was there."""
+    open: tuple[LogLine, ...] = ()
+    """What stands there at the end of the page and is not ended, like progress bars: the last state of each."""
 
 
 def log_folder(state: Path, run_id: str) -> Path:
@@ -76,10 +90,11 @@ def read_log(
     offset: int = 0,
     limit: int = 10_000,
 ) -> LogPage:
-    """Up to `limit` lines of a step's log after a byte offset, for a first look as for following.
+    """About `limit` lines of a step's log after a byte offset, for a first look as for following.
 
-    `attempt` None is the latest that has a log. A line that is only half written yet is left for the next call.
-    A file shorter than `offset` was replaced: it is read from its start.
+    They can be more, because a record is read whole. `attempt` None is the latest that has a log. A record that is
+    only half written yet is left for the next call. A file shorter than `offset` was replaced: it is read from its
+    start.
     """
     if attempt is None:
         attempt = max((log.attempt for log in step_logs(state, run_id, step)), default=1)
@@ -88,47 +103,82 @@ def read_log(
     except FileNotFoundError:
         return LogPage([], offset)
     lines: list[LogLine] = []
+    open_lines: dict[str, LogLine] = {}
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_size < offset:
             offset = 0
         file.seek(offset)
-        while len(lines) < limit:
-            raw = file.readlines(_BLOCK)
-            if not raw:
-                break
-            for line in raw:
-                if not line.endswith(b"\n") or len(lines) >= limit:
-                    return LogPage(lines, offset)
-                offset += len(line)
-                parsed = _parsed(line)
-                if parsed is not None:
-                    lines.append(parsed)
-    return LogPage(lines, offset)
+        while len(lines) < limit and (raw := file.readlines(_BLOCK)):
+            for record in raw:
+                if not record.endswith(b"\n") or len(lines) >= limit:
+                    return LogPage(lines, offset, _not_ended(open_lines))
+                offset += len(record)
+                parsed = parsed_record(record)
+                if parsed is None:
+                    continue
+                open_lines.pop(parsed.stream, None)
+                if parsed.partial:
+                    open_lines[parsed.stream] = parsed
+                else:
+                    lines.extend(single_lines(parsed))
+    return LogPage(lines, offset, _not_ended(open_lines))
 
 
 def tail_offset(path: Path, lines: int) -> int:
-    """The offset at which the last `lines` lines of a log begin: reads no more of the file than they take."""
+    """The offset of a record at which the last `lines` lines of a log, or somewhat more, begin.
+
+    Reads no more of the file than they take.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return 0
     with os.fdopen(descriptor, "rb") as file:
         at = file.seek(0, os.SEEK_END)
-        # The newline of the last whole line does not begin another one.
-        wanted = lines + 1
+        # What follows the last newline is half written.
+        begun, is_last = b"", True
         while at > 0:
-            size = min(1 << 16, at)
+            size = min(_STEP_BACK, at)
             at -= size
             file.seek(at)
-            block = file.read(size)
-            count = block.count(b"\n")
-            if count >= wanted:
-                place = len(block)
-                for _ in range(wanted):
-                    place = block.rfind(b"\n", 0, place)
-                return at + place + 1
-            wanted -= count
+            pieces = (file.read(size) + begun).split(b"\n")
+            begun = pieces[0]
+            if is_last:
+                pieces.pop()
+                is_last = False
+            offset = at + len(begun) + 1
+            found = sum(map(count_lines, pieces[1:]))
+            if found < lines:
+                lines -= found
+                continue
+            for piece in pieces[1:]:
+                own = count_lines(piece)
+                if found - own < lines:
+                    return offset
+                found -= own
+                offset += len(piece) + 1
     return 0
+
+
+def count_lines(record: bytes) -> int:
+    """How many lines of the step's a record holds, without reading it where that is not needed."""
+    if record.endswith(PARTIAL):
+        return 0
+    if b"\\\\" not in record:
+        return 1 + record.count(b"\\n")
+    parsed = parsed_record(record)
+    return 0 if parsed is None else parsed.text.count("\n") + 1
+
+
+def single_lines(record: LogLine) -> Iterator[LogLine]:
+    """The lines of a record, each by itself."""
+    if "\n" not in record.text:
+        yield record
+        return
+    for text in record.text.split("\n"):
+        yield LogLine.model_construct(
+            kind="log", at=record.at, stream=record.stream, text=text, partial=record.partial
+        )
 
 
 class LogWriter:
@@ -138,15 +188,21 @@ class LogWriter:
         self._path = path
         self._descriptor: int | None = None
         self._closed = False
+        self._torn = False
 
     def write(self, line: LogLine) -> None:
-        """Put a line on disk; the file is made with the first one."""
+        """Put what was written on disk; the file is made with the first record. Raises OSError."""
         if self._descriptor is None:
             if self._closed:
                 return
             self._descriptor = append_file(self._path)
-        text = json.dumps({"at": rfc3339(line.at), "stream": line.stream, "text": line.text})
-        os.write(self._descriptor, text.encode("ascii") + b"\n")
+        record = _record(line)
+        # What a full disk cut off stays a line of its own.
+        view = memoryview(b"\n" + record if self._torn else record)
+        self._torn = True
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+        self._torn = False
 
     def close(self) -> None:
         """Close the file; lines that still come are dropped."""
@@ -156,15 +212,42 @@ class LogWriter:
             os.close(descriptor)
 
 
-def _parsed(raw: bytes) -> LogLine | None:
+def _record(line: LogLine) -> bytes:
+    head = f'{{"at": "{rfc3339(line.at)}", "stream": "{line.stream}", "text": '
+    return b"".join((head.encode("ascii"), _as_json(line.text), PARTIAL if line.partial else b"}", b"\n"))
+
+
+def _as_json(text: str) -> bytes:
+    """What `json.dumps` gives, several times as fast for ordinary text."""
+    if text.isascii():
+        data = text.encode("ascii")
+        if odd := data.translate(None, _PLAIN):
+            if odd.translate(None, _ESCAPED):
+                return encode_basestring_ascii(text).encode("ascii")
+            for byte, escaped in _ESCAPES:
+                data = data.replace(byte, escaped)
+        return b'"' + data.replace(b"\n", b"\\n") + b'"'
+    return encode_basestring_ascii(text).encode("ascii")
+
+
+def parsed_record(raw: bytes) -> LogLine | None:
+    """What stands in a record, whole; None for what is none."""
     try:
         found = json.loads(raw)
         return LogLine.model_construct(
-            kind="log", at=from_rfc3339(found["at"]), stream=found["stream"], text=str(found["text"])
+            kind="log",
+            at=from_rfc3339(found["at"]),
+            stream=found["stream"],
+            text=str(found["text"]),
+            partial=bool(found.get("partial", False)),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         # A disk that was full, or someone else's bytes: the other lines count.
         return None
+
+
+def _not_ended(lines: dict[str, LogLine]) -> tuple[LogLine, ...]:
+    return tuple(line for record in lines.values() if record.text for line in single_lines(record))
 
 
 _first_lines: dict[Path, int] = {}
@@ -175,7 +258,7 @@ def _first_line_at(path: Path) -> int:
     known = _first_lines.get(path)
     if known is None:
         with contextlib.suppress(OSError), path.open("rb") as file:
-            parsed = _parsed(file.readline(_BLOCK))
+            parsed = parsed_record(file.readline(_BLOCK))
             if parsed is not None:
                 known = int(parsed.at.timestamp() * 1_000_000)
         if known is None:

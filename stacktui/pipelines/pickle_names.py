@@ -1,7 +1,8 @@
 """Pickling that also says which classes and functions, other than installed ones, the pickle refers to by name.
 
 A pickle holds their names and not their code. The names stand beside the artifact, so that a step that takes it runs
-again when that code changes (`cache.input_digest`). Used by the pickle materializer.
+again when that code changes (`cache.input_digest`). Used by the pickle materializer; `classes` asks
+the same of what it writes as JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from types import FunctionType
 from typing import Any
 
-_LONGEST = 200
+LONGEST = 200
 """How many names are kept."""
 _INSTALLED = ("site-packages", "dist-packages")
 
@@ -34,12 +35,13 @@ def dumps(value: Any, protocol: int) -> tuple[bytes, list[str]]:
     recorder = _Recorder(out, protocol)
     recorder.dump(value)
     names = sorted(
-        f"{item.__module__}.{item.__qualname__}" for item in recorder.seen if _own(item.__module__)
+        f"{item.__module__}.{item.__qualname__}" for item in recorder.seen if is_project_code(item.__module__)
     )
-    return out.getvalue(), names[:_LONGEST]
+    return out.getvalue(), names[:LONGEST]
 
 
-def _own(module: str | None) -> bool:
+def is_project_code(module: str | None) -> bool:
+    """Whether a module is neither Python's own nor an installed package's."""
     if not module or module.partition(".")[0] in sys.stdlib_module_names:
         return False
     file = getattr(sys.modules.get(module), "__file__", None)

@@ -14,7 +14,7 @@ from stacktui.model.stack import StepSettings
 from stacktui.pipelines.errors import GraphBroken, PipelineBroken, WrongParameters
 from stacktui.pipelines.graph import PipelineDescription
 from stacktui.pipelines.hints import type_hints
-from stacktui.pipelines.tracing import GraphBuilder, drawing
+from stacktui.pipelines.tracing import GraphBuilder, drawing, hooks_of
 from stacktui.pipelines.types import NotPlain, annotation_of, checked, from_text, is_plain, plain
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class PipelineOptions:
     labels: Mapping[str, str] | None = None
     steps: Mapping[str, StepSettings] | None = None
     """Settings of single runs, by step: over the stack's."""
+    on_failure: Callable[..., Any] | None = None
+    on_success: Callable[..., Any] | None = None
 
 
 class Pipeline(Generic[R]):
@@ -56,7 +58,7 @@ class Pipeline(Generic[R]):
         return self.function(*args, **kwargs)
 
     def with_options(self, **options: Any) -> Pipeline[R]:
-        """The same pipeline with other options for its runs: `stack`, `run_name`, `cache`, `labels`, `steps`."""
+        """The same pipeline with other options: those that `pipeline` takes, without `name`."""
         if "name" in options:
             raise TypeError("a pipeline's name is given where it is decorated: @pipeline(name=…)")
         return Pipeline(self.function, _options(options, self.options))
@@ -91,6 +93,7 @@ class Pipeline(Generic[R]):
             params={name: _shown(value, annotation_of(hints, name)) for name, value in values.items()},
             steps=nodes,
             roots=roots,
+            hooks=hooks_of(self.options),
             doc=(inspect.getdoc(self.function) or "").partition("\n")[0],
         )
 
@@ -194,6 +197,8 @@ def pipeline(
     cache: bool | None = ...,
     labels: Mapping[str, str] | None = ...,
     steps: Mapping[str, StepSettings | Mapping[str, Any]] | None = ...,
+    on_failure: Callable[..., Any] | None = ...,
+    on_success: Callable[..., Any] | None = ...,
 ) -> Callable[[Callable[..., R]], Pipeline[R]]: ...
 
 
@@ -207,6 +212,8 @@ def pipeline(function: Callable[..., Any] | None = None, /, **options: Any) -> A
         cache: Whether earlier results may stand in for its steps, where a step says nothing itself.
         labels: Labels of its runs.
         steps: Settings by step, over the stack's.
+        on_failure: Called at the end of a run that failed; with the error, if it takes an argument.
+        on_success: Called at the end of a run that succeeded.
     """
     if function is None:
         return lambda decorated: Pipeline(decorated, _options(options, PipelineOptions()))

@@ -27,14 +27,14 @@ class Places:
 
     def has_room(self, where: str) -> bool:
         """Whether a step for `where` would begin at once; a step operator keeps its own queue."""
-        if not where.startswith(Category.ORCHESTRATOR) or self._orchestrator is None:
+        if where.startswith(Category.STEP_OPERATOR) or self._orchestrator is None:
             return True
         return len(self._there) < max(self._orchestrator.slots, 1)
 
     def submit(self, where: str, spec: StepSpec, sink: EventSink) -> StepHandle:
         """Submit a step. Raises `ComponentError`."""
         own = {reference: self._secrets[reference] for reference in spec.secrets}
-        if not where.startswith(Category.ORCHESTRATOR):
+        if where.startswith(Category.STEP_OPERATOR):
             operator = self._live.step_operator(where.partition("/")[2])
             return operator.submit(spec, {**self._shared, **own}, sink)
         if self._orchestrator is None:
@@ -42,7 +42,8 @@ class Places:
             orchestrator.open(self._run, self._shared)
             self._orchestrator = orchestrator
         handle = self._orchestrator.submit(spec, own, sink)
-        self._there.add(spec.step)
+        if spec.hook is None:
+            self._there.add(spec.step)
         return handle
 
     def left(self, step: str) -> None:

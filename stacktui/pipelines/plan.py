@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from stacktui.categories.errors import NotFound
 from stacktui.categories.metadata_store import CachedStep, MetadataStore
-from stacktui.model.base import Noun
+from stacktui.model.base import Noun, now
 from stacktui.model.category import Category
 from stacktui.model.diagnostic import Diagnostic, Severity
 from stacktui.model.stack import ResolvedStack, StepSettings
-from stacktui.pipelines.cache import cache_key, find_cached, find_earlier, input_digest, may_cache
+from stacktui.pipelines.cache import (
+    cache_key,
+    find_cached,
+    find_earlier,
+    input_digest,
+    lasts_s,
+    may_cache,
+    step_fingerprint,
+)
 from stacktui.pipelines.fingerprint import CodeIndex
 from stacktui.pipelines.graph import PipelineDescription, StepNode
 from stacktui.pipelines.misses import Misses
 
 if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
+
+
+PLAN_HOLDS_S = 60.0
+"""Seconds for which a plan is not contradicted by time alone: a result that will be too old by then is not promised."""
 
 
 class PlannedStep(Noun):
@@ -80,13 +93,18 @@ def make_plan(
     overrides: Mapping[str, StepSettings] | None = None,
     artifacts: ArtifactStore | None = None,
     root: Path | None = None,
+    cache: bool = True,
+    at: datetime | None = None,
 ) -> Plan:
     """Plan a run. Reads the metadata store and, where given, asks `artifacts` whether cached content is still there.
 
     `overrides` are the run's own settings by step; `root` is the workspace's folder, for steps with `depends_on`.
+    Without `cache` it is the plan of a run for which the cache is turned off. Ages are judged as of `at`, which is
+    now where it is not given; the plan holds for runs that are asked for within `PLAN_HOLDS_S`.
     """
-    misses = Misses(description.name, code, store)
-    planner = _Planner(code, resolved, store, overrides or {}, artifacts, root, misses)
+    at = at or now()
+    misses = Misses(description.name, code, store, at)
+    planner = _Planner(code, resolved, store, overrides or {}, artifacts, root, misses, cache, at)
     for node in description.steps:
         planner.add(node)
     return Plan(
@@ -121,6 +139,8 @@ class _Planner:
         artifacts: ArtifactStore | None,
         root: Path | None,
         misses: Misses,
+        cache: bool,
+        at: datetime,
     ) -> None:
         self.findings: list[Diagnostic] = []
         self._code = code
@@ -130,6 +150,8 @@ class _Planner:
         self._artifacts = artifacts
         self._root = root
         self._misses = misses
+        self._cache = cache
+        self._at = at
         self._drafts: list[_Draft] = []
         self._stands_in: dict[str, CachedStep] = {}
         self._settled: set[str] = set()
@@ -186,9 +208,11 @@ class _Planner:
             return _Draft(node, False, "it has no outputs", None, None)
         if not may_cache(node, settings):
             return _Draft(node, False, "its cache is turned off", None, None)
-        fingerprint = self._code.fingerprint(node.module, node.function)
+        if not self._cache:
+            return _Draft(node, False, "the cache is turned off for this run", None, None)
+        fingerprint = step_fingerprint(node, self._code)
         bare = node.model_copy(update={"depends_on": ()}) if node.depends_on else node
-        alike = cache_key(bare, fingerprint, {}).key
+        alike = cache_key(bare, fingerprint, {}, environment=settings.environment).key
         if waits_for:
             return _Draft(node, None, f"depends on what {_listed(waits_for)} will produce", None, alike)
         if any(entry.startswith("path:") for entry in node.depends_on):
@@ -196,10 +220,17 @@ class _Planner:
             if writers:
                 reason = f"depends on files that {_listed(writers)} may write"
                 return _Draft(node, None, reason, None, alike)
-        key = cache_key(node, fingerprint, digests, root=self._root).key
-        found = find_cached(self._store, node, key, self._artifacts)
+        made = cache_key(node, fingerprint, digests, root=self._root, environment=settings.environment)
+        key = made.key
+        found = find_cached(self._store, node, key, self._artifacts, at=self._at)
         if found is None:
-            return _Draft(node, False, self._misses.reason(node, key, digests), key, alike)
+            return _Draft(node, False, self._misses.reason(node, made, settings), key, alike)
+        if (
+            node.cache_for_s is not None
+            and (left := lasts_s(found, node.cache_for_s, self._at)) < PLAN_HOLDS_S
+        ):
+            reason = f"depends on when it runs: what run {found.run_id} made is too old in {left:.0f} s"
+            return _Draft(node, None, reason, key, alike)
         self._stands_in[node.name] = found
         return _Draft(node, True, f"run {found.run_id} did the same in step `{found.step}`", key, alike)
 

@@ -1,23 +1,25 @@
-"""What others ask of a run while it goes on. Used by the runner, which looks four times a second."""
+"""What others ask of a run while it waits and goes on. Used by the runner, which looks four times a second."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from stacktui.categories.metadata_store import MetadataStore
 
-_LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.25
 
 
 class Requests:
     """Reads the requests to one run."""
 
-    def __init__(self, store: MetadataStore, run_id: str) -> None:
+    def __init__(self, store: MetadataStore, run_id: str, after: int = 0) -> None:
+        """Those after an event's number: a run that was resumed is not stopped by what was asked of it before."""
         self._store = store
         self._run_id = run_id
         self._next_look = 0.0
         self._newest_event = 0
-        self._newest_request = 0
+        self._newest_request = after
 
     @property
     def due_in_s(self) -> float:
@@ -28,7 +30,7 @@ class Requests:
         """Whether somebody has asked the run to stop since the last look; looks only when that is due."""
         if self.due_in_s > 0:
             return False
-        self._next_look = time.monotonic() + _LOOK_EVERY_S
+        self._next_look = time.monotonic() + LOOK_EVERY_S
         newest = self._store.last_event()
         if newest == self._newest_event:
             return False
@@ -37,3 +39,33 @@ class Requests:
         for request in requests:
             self._newest_request = request.id
         return any(request.data.get("what") == "stop" for request in requests)
+
+
+class Stop:
+    """Whether the run is to stop: by a request, or because the runner was told by a signal."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._asked = False
+        self._heard: list[Callable[[], None]] = []
+
+    @property
+    def due_in_s(self) -> float:
+        """Seconds until the next look at the requests; once it is asked nobody has to look any more."""
+        return LOOK_EVERY_S if self._asked else self._requests.due_in_s
+
+    def wanted(self) -> bool:
+        """Whether the run is to stop, as far as is known by now."""
+        if not self._asked and self._requests.stop_wanted():
+            self._asked = True
+        return self._asked
+
+    def ask(self) -> None:
+        """Have it stop. From any thread or signal handler."""
+        self._asked = True
+        for hear in self._heard:
+            hear()
+
+    def on_ask(self, hear: Callable[[], None]) -> None:
+        """Call `hear` when it is asked by a signal, so that nobody has to wait for the next look."""
+        self._heard.append(hear)

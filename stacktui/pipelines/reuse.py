@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from stacktui.categories.metadata_store import MetadataStore
+from stacktui.categories.private import create_file
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.base import now
 from stacktui.model.run import StepRun, StepStatus
-from stacktui.pipelines.cache import cache_key, find_cached, find_earlier, input_digest, may_cache
+from stacktui.pipelines.cache import (
+    asked_at,
+    cache_key,
+    find_cached,
+    find_earlier,
+    input_digest,
+    may_cache,
+    step_fingerprint,
+)
 from stacktui.pipelines.fingerprint import CodeIndex
 from stacktui.pipelines.graph import StepNode
+from stacktui.pipelines.kept import Kept
+from stacktui.pipelines.resume import Left, reference_to
 from stacktui.pipelines.runfile import RunFile
 from stacktui.runtime.build import LiveStack
+
+_CHOSEN = "artifacts.json"
 
 
 class Reuse:
     """The artifacts of one run: those of its steps so far, and those of earlier runs that it takes."""
 
-    def __init__(self, file: RunFile, live: LiveStack, store: MetadataStore) -> None:
+    def __init__(self, file: RunFile, live: LiveStack, store: MetadataStore, left: Left) -> None:
+        self._left = left
         self._file = file
         self._live = live
         self._store = store
         code = Path(file.run.code_path)
         self._code = CodeIndex(code, tuple(code / root for root in file.run.roots))
-        self._outputs: dict[str, dict[str, ArtifactRef]] = {}
+        self._root = Path(file.run.workspace)
+        self._asked_at = asked_at(file.run.run_id)
+        self._outputs: dict[str, Mapping[str, ArtifactRef]] = dict(left.outputs)
         self._earlier: dict[tuple[str, str], ArtifactRef] = {}
+        kept_from = file.kept_from
+        self._kept = None if kept_from is None else Kept(kept_from, file.again, store, live.artifact_store)
 
     def find_earlier_artifacts(self) -> None:
         """Those of earlier runs, all at once: what "latest" means does not change while the run goes on.
 
-        Raises `NotFound`.
+        Nor when it is resumed: they stand in a file of the run's folder. Raises `NotFound`.
         """
-        for node in self._file.description.steps:
-            for item in node.inputs:
-                if item.artifact is not None:
-                    found = find_earlier(self._store, item.artifact)
-                    self._earlier[node.name, item.name] = ArtifactRef.model_validate(
-                        {name: getattr(found, name) for name in ArtifactRef.model_fields}
-                    )
+        wanted = [
+            (node.name, item.name, item.artifact)
+            for node in self._file.description.steps
+            for item in node.inputs
+            if item.artifact is not None
+        ]
+        if not wanted:
+            return
+        run = self._file.run
+        chosen = Path(run.state) / "runs" / run.run_id / _CHOSEN
+        known: dict[str, str] = {}
+        with contextlib.suppress(OSError, ValueError):
+            known = json.loads(chosen.read_bytes())
+        for step, name, query in wanted:
+            place = f"{step}/{name}"
+            found = find_earlier(self._store, {"id": known[place]} if place in known else query)
+            known[place] = found.id
+            self._earlier[step, name] = reference_to(found)
+        if not chosen.exists():
+            with os.fdopen(create_file(chosen), "w", encoding="ascii") as file:
+                json.dump(known, file)
 
     def keep(self, step: str, outputs: dict[str, ArtifactRef]) -> None:
         """A step has made these."""
@@ -59,24 +95,26 @@ class Reuse:
         node = self._file.description.steps[position]
         inputs = self.inputs_of(node)
         key = None
-        if may_cache(node, self._file.settings.get(node.name, node.settings)):
-            fingerprint = self._code.fingerprint(node.module, node.function)
+        settings = self._file.settings.get(node.name, node.settings)
+        if may_cache(node, settings):
+            fingerprint = step_fingerprint(node, self._code)
             digests = {name: input_digest(reference, self._code) for name, reference in inputs.items()}
-            key = cache_key(node, fingerprint, digests, root=Path(self._file.run.workspace)).key
+            environment = settings.environment
+            key = cache_key(node, fingerprint, digests, root=self._root, environment=environment).key
         # Made of parts that are valid: on the path that every step takes.
         return StepRun.model_construct(
             run_id=self._file.run.run_id,
             name=node.name,
             position=position,
             status=StepStatus.RUNNING,
-            attempt=1,
+            attempt=self._left.attempts.get(node.name, 1),
             where=self._file.where[node.name],
             started_at=None,
             finished_at=None,
             params=node.params,
             cache_key=key,
             cached_from=None,
-            cache_reason=None,
+            cache_reason=self._left.reasons.get(node.name),
             inputs={name: reference.id for name, reference in inputs.items()},
             outputs={},
             error=None,
@@ -84,11 +122,19 @@ class Reuse:
 
     def stand_in(self, record: StepRun) -> bool:
         """Let an earlier result stand in for a step, if there is one: recorded, with its metrics."""
-        if record.cache_key is None or not self._file.cache:
-            return False
         node = self._file.description.steps[record.position]
-        earlier = find_cached(self._store, node, record.cache_key, self._live.artifact_store)
-        if earlier is None:
+        if node.name in self._file.again:
+            return False
+        if self._kept is not None and (found := self._kept.of(node, record)) is not None:
+            earlier, reason = found
+        elif record.cache_key is not None and self._file.cache:
+            cached = find_cached(
+                self._store, node, record.cache_key, self._live.artifact_store, at=self._asked_at
+            )
+            if cached is None:
+                return False
+            earlier, reason = cached, f"run {cached.run_id} did the same in step `{cached.step}`"
+        else:
             return False
         at = now()
         self._store.record_step(
@@ -98,7 +144,7 @@ class Reuse:
                     "started_at": at,
                     "finished_at": at,
                     "cached_from": earlier.run_id,
-                    "cache_reason": f"run {earlier.run_id} did the same in step `{earlier.step}`",
+                    "cache_reason": reason,
                     "outputs": {name: reference.id for name, reference in earlier.outputs.items()},
                 }
             ),

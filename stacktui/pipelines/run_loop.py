@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import queue
 import time
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.metadata_store import MetadataStore
@@ -17,15 +16,20 @@ from stacktui.categories.orchestrator import StepHandle
 from stacktui.categories.private import make_folder
 from stacktui.model.artifact import Artifact, ArtifactRef
 from stacktui.model.base import now
+from stacktui.model.category import Category
 from stacktui.model.execution import StepEvent, StepResult
 from stacktui.model.masking import Masker
 from stacktui.model.run import Metric, RunStatus, StepError, StepRun, StepStatus
 from stacktui.model.secretref import SecretRef
+from stacktui.model.stack import StepSettings
 from stacktui.pipelines.graph import StepNode
+from stacktui.pipelines.hook_runs import HookRuns, HookSaid
 from stacktui.pipelines.intake import Intake, StepSink
 from stacktui.pipelines.logs import LogWriter, log_folder, log_path
 from stacktui.pipelines.places import Places
-from stacktui.pipelines.requests import Requests
+from stacktui.pipelines.requests import Stop
+from stacktui.pipelines.resume import Left, keep_attempt
+from stacktui.pipelines.retries import Retries
 from stacktui.pipelines.reuse import Reuse
 from stacktui.pipelines.runfile import RunFile
 from stacktui.pipelines.schedule import Schedule
@@ -48,6 +52,9 @@ class _Said(NamedTuple):
     event: StepEvent
 
 
+_Item = _Finished | _Said | HookSaid | None
+
+
 class _Running(NamedTuple):
     handle: StepHandle
     sink: StepSink
@@ -55,7 +62,7 @@ class _Running(NamedTuple):
 
 
 class RunLoop:
-    """Executes the steps of one run. `run` once, from one thread; `stop` from any; `close` at the end."""
+    """Executes the steps of one run. `run` once, from one thread; `close` at the end."""
 
     def __init__(
         self,
@@ -64,24 +71,29 @@ class RunLoop:
         store: MetadataStore,
         secrets: Mapping[SecretRef, str],
         masker: Masker,
+        stop: Stop,
+        left: Left,
+        places: Places | None = None,
     ) -> None:
         self._file = file
         self._store = store
         self._masker = masker
         self._nodes = file.description.steps
-        self._schedule = Schedule(self._nodes)
-        self._reuse = Reuse(file, live, store)
-        self._places = Places(file.run, live, secrets)
+        self._schedule = Schedule(self._nodes, left.outputs.keys())
+        self._reuse = Reuse(file, live, store, left)
+        self._places = places or Places(file.run, live, secrets)
         self._specs = SpecMaker(file)
         self._intake = Intake(store, file.run.run_id, masker)
-        self._requests = Requests(store, file.run.run_id)
-        self._queue: queue.SimpleQueue[_Finished | _Said | None] = queue.SimpleQueue()
+        self._stop = stop
+        # A signal handler may do no more than this: SimpleQueue.put can be entered again.
+        stop.on_ask(lambda: self._queue.put(None))
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._hooks = HookRuns(file, self._specs, self._places, masker, self._queue.put)
         self._waiting: deque[StepRun] = deque()
         """Ready, and no earlier result stands in for them."""
-        self._retries: list[tuple[float, int]] = []
-        self._to_retry: dict[int, StepRun] = {}
+        self._retries = Retries(left.attempts)
+        self._attempts = left.attempts
         self._running: dict[int, _Running] = {}
-        self._stop_asked = False
         self._cancelled = False
         self._stopping = False
         self._stop_deadline = 0.0
@@ -91,8 +103,9 @@ class RunLoop:
         """Run all steps; how the run ended, and its error in one line. Raises `ComponentError`."""
         make_folder(log_folder(Path(self._file.run.state), self._file.run.run_id))
         self._reuse.find_earlier_artifacts()
-        while not self._schedule.finished:
+        while not self._schedule.finished or self._hooks:
             self._go_on()
+        self._call_the_pipelines_hook()
         self._intake.flush()
         if self._cancelled:
             return RunStatus.CANCELLED, None
@@ -100,48 +113,43 @@ class RunLoop:
             return RunStatus.FAILED, self._first_error
         return RunStatus.SUCCEEDED, None
 
-    def stop(self) -> None:
-        """Cancel the run: running steps are ended, the others are not begun. From any thread or signal handler."""
-        self._stop_asked = True
-        self._queue.put(None)
-
     def close(self) -> None:
         """Leave nothing running and no file open."""
         for running in self._running.values():
             running.handle.cancel()
+        self._hooks.cancel()
         self._places.close()
         for running in self._running.values():
-            running.sink.log.close()
+            running.sink.close()
+        self._hooks.close()
         self._running.clear()
 
     def _go_on(self) -> None:
-        if self._requests.stop_wanted():
-            self._stop_asked = True
-        if self._stop_asked and not self._stopping:
+        if self._stop.wanted() and not self._stopping:
             self._cancelled = True
             self._end_all(StepStatus.CANCELLED)
+            self._hooks.cancel()
         if not self._stopping:
             self._start_what_can()
-        elif time.monotonic() > self._stop_deadline:
+        elif self._running and time.monotonic() > self._stop_deadline:
             raise ComponentError("running steps did not end when they were cancelled")
-        if self._running or self._retries:
+        if self._running or self._hooks or self._retries.next_in_s() is not None:
             self._take_what_happened()
 
     # Beginning.
 
     def _start_what_can(self) -> None:
-        while self._retries and self._retries[0][0] <= time.monotonic():
-            _, position = heapq.heappop(self._retries)
-            self._waiting.append(self._to_retry.pop(position))
+        while (failed := self._retries.take_due()) is not None:
+            self._waiting.append(failed)
         self._launch_waiting()
-        while self._schedule.ready and len(self._waiting) < _AHEAD and not self._stop_asked:
+        while self._schedule.ready and len(self._waiting) < _AHEAD:
             record = self._reuse.record(self._schedule.take())
             if self._reuse.stand_in(record):
                 self._schedule.done(record.position)
             else:
                 self._waiting.append(record)
                 self._launch_waiting()
-            if self._requests.due_in_s == 0:
+            if self._stop.due_in_s == 0:
                 return
 
     def _launch_waiting(self) -> None:
@@ -157,11 +165,16 @@ class RunLoop:
     def _launch(self, record: StepRun) -> None:
         node = self._nodes[record.position]
         run = self._file.run
-        started = record.model_copy(update={"status": StepStatus.RUNNING, "started_at": now()})
-        position, attempt = record.position, record.attempt
+        changes: dict[str, Any] = {"status": StepStatus.RUNNING, "started_at": now()}
+        if record.status is StepStatus.RETRYING:
+            keep_attempt(self._store, record)
+            changes |= {"attempt": record.attempt + 1, "finished_at": None, "error": None}
+        started = record.model_copy(update=changes)
+        position, attempt = started.position, started.attempt
         log = LogWriter(log_path(Path(run.state), run.run_id, node.name, attempt))
         sink = StepSink(log, self._masker, lambda event: self._queue.put(_Said(position, event)))
-        spec = self._specs.make(node, attempt, self._reuse.inputs_of(node))
+        last = self._retries.is_last(node.name, attempt, self._settings(node))
+        spec = self._specs.make(node, attempt, self._reuse.inputs_of(node), last=last)
         # Durable before anybody can see that it runs.
         self._store.record_step(started, input_links=started.inputs)
         try:
@@ -176,12 +189,16 @@ class RunLoop:
     # What happened.
 
     def _take_what_happened(self) -> None:
-        pause = self._requests.due_in_s
+        if self._stop.wanted() and not self._stopping:
+            # How a step ended that was told to stop is seen in that light.
+            return
+        pause = self._stop.due_in_s
         due = self._intake.tick()
         if due is not None:
             pause = min(pause, due)
-        if self._retries:
-            pause = min(pause, max(self._retries[0][0] - time.monotonic(), 0.0))
+        retry = self._retries.next_in_s()
+        if retry is not None:
+            pause = min(pause, retry)
         try:
             item = self._queue.get(timeout=max(pause, 0.001))
         except queue.Empty:
@@ -193,6 +210,10 @@ class RunLoop:
                 running = self._running.get(item.position)
                 handle = running.handle if running is not None else None
                 self._intake.take(self._nodes[item.position].name, handle, item.event)
+            elif isinstance(item, HookSaid) and isinstance(item.event, StepResult):
+                self._hooks.over(item.key, item.event)
+            elif isinstance(item, HookSaid):
+                self._intake.take(item.step, self._hooks.handle(item.key), item.event)
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
@@ -205,17 +226,17 @@ class RunLoop:
         del self._running[item.position]
         node = self._nodes[item.position]
         self._places.left(node.name)
-        running.sink.log.close()
-        self._intake.withdraw(node.name)
+        running.sink.close()
+        self._intake.ended(node.name)
         metrics = self._intake.metrics_of(node.name)
         result = self._masked(item.result)
         if result.status is StepStatus.SUCCEEDED:
             self._succeeded(running.record, node, result, metrics)
             return
-        settings = self._file.settings.get(node.name, node.settings)
+        settings = self._settings(node)
         again = (
             result.status is StepStatus.FAILED
-            and running.record.attempt <= (settings.retries or 0)
+            and not self._retries.is_last(node.name, item.attempt, settings)
             and not self._stopping
         )
         status = StepStatus.RETRYING if again else result.status
@@ -224,13 +245,25 @@ class RunLoop:
         )
         self._store.record_step(ended, metrics=metrics)
         if again:
-            due = time.monotonic() + (settings.retry_delay or 0.0)
-            heapq.heappush(self._retries, (due, item.position))
-            self._to_retry[item.position] = ended.model_copy(
-                update={"attempt": ended.attempt + 1, "finished_at": None, "error": None}
-            )
+            self._intake.waits(node.name, self._retries.add(ended, settings), ended.attempt)
             return
+        if result.status is StepStatus.FAILED and not result.hooks_called:
+            self._hooks.call_for_step(node, ended.where, ended.attempt, "on_failure", result.error)
         self._failed(item.position, node, result)
+
+    def _call_the_pipelines_hook(self) -> None:
+        if self._cancelled:
+            return
+        error = self._first_error
+        self._hooks.call_for_run(
+            Category.ORCHESTRATOR,
+            "on_success" if error is None else "on_failure",
+            None if error is None else StepError(type="", message=error),
+        )
+        while self._hooks:
+            self._take_what_happened()
+            if self._stop.wanted():
+                self._hooks.cancel()
 
     def _succeeded(self, record: StepRun, node: StepNode, result: StepResult, metrics: list[Metric]) -> None:
         at = result.finished_at
@@ -279,31 +312,39 @@ class RunLoop:
         running = set(self._running)
         self._close_steps(self._schedule.give_up(running), not_begun)
         self._waiting.clear()
-        self._retries.clear()
-        self._to_retry.clear()
         for one in list(self._running.values()):
             one.handle.cancel()
 
     def _close_steps(self, positions: list[int], status: StepStatus) -> None:
-        at = now()
         records = []
+        failed: dict[int, StepRun] = {}
+        if self._stopping:
+            failed = self._retries.give_up()
+            failed |= {one.position: one for one in self._waiting if one.status is StepStatus.RETRYING}
         for position in positions:
             node = self._nodes[position]
-            retrying = self._to_retry.get(position)
+            retrying = failed.get(position)
             records.append(
-                retrying.model_copy(update={"status": status, "finished_at": at})
+                # It has failed, and nothing comes after that.
+                retrying.model_copy(
+                    update={"status": status if status is StepStatus.CANCELLED else StepStatus.FAILED}
+                )
                 if retrying is not None
                 else StepRun(
                     run_id=self._file.run.run_id,
                     name=node.name,
                     position=position,
                     status=status,
+                    attempt=self._attempts.get(node.name, 1),
                     where=self._file.where[node.name],
                     params=node.params,
                 )
             )
         if records:
             self._store.record_steps(records)
+
+    def _settings(self, node: StepNode) -> StepSettings:
+        return self._file.settings.get(node.name, node.settings)
 
     def _masked(self, result: StepResult) -> StepResult:
         if result.error is None or not self._masker:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from stacktui.categories.private import create_file
+from stacktui.model.alert import RunAlerts
 from stacktui.model.base import Noun
 from stacktui.model.execution import RunContext
 from stacktui.model.stack import StepSettings
@@ -19,6 +20,15 @@ from stacktui.pipelines.graph import PipelineDescription
 
 FailureMode = Literal["fail_fast", "continue"]
 _NAME = "run.json"
+
+
+class Asked(Noun):
+    """What somebody gave for this run alone: a retry takes it over, with the code and the stack of its own day."""
+
+    name: str = ""
+    params: dict[str, Any] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+    steps: dict[str, StepSettings] = Field(default_factory=dict)
 
 
 class RunFile(Noun):
@@ -38,6 +48,12 @@ class RunFile(Noun):
     """A retry from a step: the run whose results stand in for all steps but those of `again`."""
     again: tuple[str, ...] = ()
     """The steps that run whatever the cache says: the one that the retry begins with, and all after it."""
+    asked: Asked | None = None
+    """None in files of before this was written down."""
+    alerts: RunAlerts = RunAlerts()
+    """Which ends of the run the stack's alerters are told of."""
+    lineage: bool = False
+    """Whether its events are handed on as OpenLineage events."""
     max_runs: int | None = None
     """How many runs of the workspace go on at once; it waits in the queue until it is one of them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from stacktui.pipelines.graph import StepNode
 
@@ -11,17 +11,20 @@ from stacktui.pipelines.graph import StepNode
 class Schedule:
     """Steps become ready when all that they come after are done; of those, the earliest in the pipeline is next."""
 
-    def __init__(self, steps: Sequence[StepNode]) -> None:
+    def __init__(self, steps: Sequence[StepNode], done: Collection[str] = ()) -> None:
+        """`done` are steps that are not run: their results are there."""
         place = {node.name: index for index, node in enumerate(steps)}
         self._followers: list[list[int]] = [[] for _ in steps]
         self._waiting: list[int] = []
         for index, node in enumerate(steps):
-            before = {place[name] for name in node.after}
+            before = {place[name] for name in node.after if name not in done}
             self._waiting.append(len(before))
             for earlier in before:
                 self._followers[earlier].append(index)
-        self._ready = [index for index, count in enumerate(self._waiting) if count == 0]
-        self._open = set(range(len(steps)))
+        self._open = {index for index, node in enumerate(steps) if node.name not in done}
+        self._ready = [
+            index for index, count in enumerate(self._waiting) if count == 0 and index in self._open
+        ]
 
     @property
     def ready(self) -> bool:

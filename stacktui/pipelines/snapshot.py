@@ -87,11 +87,22 @@ def take_snapshot(workspace: WorkspaceFolders, *, size_limit: int = SIZE_LIMIT) 
         found = _hash_all(root, home, paths, size_limit)
         digest = _digest_of(found)
         target = home / digest
-        if target.is_dir() or _copy(root, home, target, found):
+        if _renewed(target) or _copy(root, home, target, found):
             return _as_snapshot(digest, target, git, found)
     raise SnapshotFailed(
         "the workspace's files keep changing; wait until the program that writes them is done"
     )
+
+
+def _renewed(target: Path) -> bool:
+    """Whether the snapshot is there; its time says that somebody relies on it from now on (`retention`)."""
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return target.is_dir()
+    return True
 
 
 def _as_snapshot(digest: str, path: Path, git: GitState | None, found: list[_File]) -> CodeSnapshot:
@@ -223,6 +234,9 @@ def _place_file(source: Path, place: Path, objects: Path, item: _File) -> bool:
         return False
     try:
         os.link(kept, place)
+    except FileNotFoundError:
+        # A clean-up took it for nobody's just now.
+        return _keep(source, place, item)
     except OSError:
         # No hard links on this file system, or too many of this one.
         _write_new(place, kept.read_bytes(), 0o500 if item.mode == "exec" else 0o400)

@@ -9,10 +9,15 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stacktui.pipelines.scopes import Chain, Uses, uses_of
+from stacktui.pipelines.reflection import Chain
+from stacktui.pipelines.scopes import Uses, uses_of
+
+_SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
+"""In the order in which Python looks; of what is not source the bytes count."""
 
 
 class Target(NamedTuple):
@@ -28,19 +33,22 @@ class Module:
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self.path = path
-        self.is_package = path.name == "__init__.py"
+        self.is_package = path.name.startswith("__init__.")
         self.broken = False
         self.raw = path.read_bytes()
         try:
             self.tree = ast.parse(self.raw)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            # It cannot be imported either; its bytes count as they are.
+            # Not source, or it cannot be imported either; its bytes count as they are.
             self.broken = True
             self.tree = ast.Module(body=[], type_ignores=[])
         self.definitions: dict[str, list[ast.stmt]] = {}
         """Name → the top-level statements that bind it, in order."""
         self.imports: dict[str, list[Target]] = {}
         """Name → what top-level imports bind to it."""
+        self.rebound: set[str] = set()
+        """Names that more than one top-level statement binds."""
+        self._bound: dict[str, ast.stmt | Target] = {}
         self.stars: list[str] = []
         """Modules of `from … import *`."""
         self.executed: list[Target] = []
@@ -51,9 +59,11 @@ class Module:
     def _collect(self, statement: ast.stmt, outer: ast.stmt) -> None:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             self._import(statement)
-            if outer is not statement:
-                for item in statement.names:
-                    self._define(item.asname or item.name.partition(".")[0], outer)
+            for bound, target, _ in self.read_import(statement):
+                if outer is not statement:
+                    self._define(bound, outer)
+                else:
+                    self._bind(bound, target)
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             self._define(statement.name, outer)
         elif isinstance(statement, (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Match)):
@@ -75,6 +85,16 @@ class Module:
         statements = self.definitions.setdefault(name, [])
         if not statements or statements[-1] is not statement:
             statements.append(statement)
+        self._bind(name, statement)
+
+    def _bind(self, name: str, value: ast.stmt | Target) -> None:
+        first = self._bound.setdefault(name, value)
+        if first != value and not _is_overload(first):
+            self.rebound.add(name)
+
+    def loads(self, module: str) -> bool:
+        """Whether importing this one imports `module`, so that a name of that kind is bound after it."""
+        return any(module in (item.module, f"{item.module}.{item.name}") for item in self.executed)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         for bound, target, written in self.read_import(statement):
@@ -131,6 +151,16 @@ class Module:
         return digest_of(self.body)
 
     @cached_property
+    def docs_digest(self) -> str:
+        """Of all docstrings in it, in order."""
+        found = [
+            ast.get_docstring(node, clean=False) or ""
+            for node in ast.walk(self.tree)
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        ]
+        return hashlib.sha256("\0".join(found).encode("utf-8", "surrogatepass")).hexdigest()
+
+    @cached_property
     def whole_uses(self) -> Uses:
         return uses_of(self.body)
 
@@ -159,33 +189,46 @@ class Sources:
             return None
         inside = Path(*name.split("."))
         for root in self.roots:
-            for path in (root / inside / "__init__.py", (root / inside).with_suffix(".py")):
-                if path.is_file():
-                    return Module(name, path)
+            for stem in (root / inside / "__init__", root / inside):
+                for suffix in _SUFFIXES:
+                    path = stem.with_name(stem.name + suffix)
+                    if path.is_file():
+                        return Module(name, path)
         return None
 
     def is_folder(self, name: str) -> bool:
         """Whether the project has a folder of that name that modules can be imported from."""
         return any((root / Path(*name.split("."))).is_dir() for root in self.roots)
 
-    def whole_project(self) -> str:
-        """A digest of every Python file of the snapshot, for code that could import any of them."""
+    def whole_project(self, *, docs: bool = False) -> str:
+        """A digest of every module of the snapshot, for code that could import any; with `docs` of their docstrings."""
         digest = hashlib.sha256()
-        for path in sorted(self.code.rglob("*.py")):
+        for path in _modules_in(self.code):
             digest.update(f"{path.relative_to(self.code).as_posix()}\0".encode("utf-8", "surrogatepass"))
             module = self._by_path.get(path) or Module("", path)
             self._by_path[path] = module
-            digest.update(module.whole_digest.encode("ascii"))
+            digest.update((module.docs_digest if docs else module.whole_digest).encode("ascii"))
         return digest.hexdigest()
 
 
+def _modules_in(code: Path) -> list[Path]:
+    return sorted(path for path in code.rglob("*") if path.name.endswith(_SUFFIXES) and path.is_file())
+
+
 def raw_digest(code: Path) -> str:
-    """A digest of the bytes of every Python file of the snapshot, for sources that are too deep to be walked."""
+    """A digest of the bytes of every module of the snapshot, for sources that are too deep to be walked."""
     digest = hashlib.sha256()
-    for path in sorted(code.rglob("*.py")):
+    for path in _modules_in(code):
         digest.update(f"{path.relative_to(code).as_posix()}\0".encode("utf-8", "surrogatepass"))
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _is_overload(statement: ast.stmt | Target) -> bool:
+    # What follows it is the function itself.
+    return isinstance(statement, ast.FunctionDef) and any(
+        getattr(item, "attr", getattr(item, "id", "")) == "overload" for item in statement.decorator_list
+    )
 
 
 def is_main_guard(statement: ast.stmt) -> bool:
@@ -229,7 +272,15 @@ def digest_of(nodes: Iterable[ast.AST], *, skip: frozenset[int] = frozenset()) -
     return hashlib.sha256("".join(out).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
+_SILENT = frozenset(
+    {
+        "ABC", "Enum", "Exception", "Flag", "Generic", "IntEnum", "IntFlag", "Module", "NamedTuple", "Protocol",
+        "RuntimeError", "StrEnum", "TypedDict", "ValueError", "abstractmethod", "cache", "cached_property",
+        "classmethod", "contextmanager", "dataclass", "deleter", "final", "getter", "lru_cache", "object", "overload",
+        "override", "pipeline", "property", "setter", "staticmethod", "step", "total_ordering", "unique", "wraps",
+    }
+)  # fmt: skip
+"""Decorators and base classes that read nobody's docstring; any other may (a tool's description, a prompt)."""
 
 
 def _dump(node: object, out: list[str], skip: frozenset[int]) -> None:
@@ -242,7 +293,7 @@ def _dump(node: object, out: list[str], skip: frozenset[int]) -> None:
             value: Any = getattr(node, name, None)
             if name in ("type_comment", "kind"):
                 continue
-            if name == "body" and isinstance(node, _DOCUMENTED):
+            if name == "body" and _says_to_nobody(node):
                 value = [item for item in value if not _is_text(item)]
             out.append(name)
             out.append("=")
@@ -257,6 +308,22 @@ def _dump(node: object, out: list[str], skip: frozenset[int]) -> None:
     else:
         # The type counts: 1, 1.0 and True are equal and not the same.
         out.append(f"{type(node).__name__}:{node!r};")
+
+
+def _says_to_nobody(node: ast.AST) -> bool:
+    """Whether it has a docstring that only people read."""
+    if isinstance(node, ast.Module):
+        return True
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return False
+    around = [*node.decorator_list, *(node.bases if isinstance(node, ast.ClassDef) else ())]
+    return all(_last_name(item) in _SILENT for item in around)
+
+
+def _last_name(node: ast.expr) -> str:
+    while isinstance(node, (ast.Call, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -108,7 +108,8 @@ class StepOptions:
     cache_for_s: float | None = None
     depends_on: tuple[Path | Env, ...] = ()
     secrets: tuple[SecretRef, ...] = ()
-    materializer: str | Mapping[str, str] | None = None
+    materializer: Any = None
+    """A materializer's name, its class, or a mapping of either by output."""
     on_failure: Hook | None = None
     on_success: Hook | None = None
 
@@ -219,6 +220,8 @@ def step(
     name: str | None = ...,
     retries: int | None = ...,
     retry_delay: str | float | None = ...,
+    retry_backoff: float | None = ...,
+    retry_jitter: float | None = ...,
     timeout: str | float | None = ...,
     step_operator: str | None = ...,
     experiment_tracker: str | None = ...,
@@ -229,7 +232,7 @@ def step(
     depends_on: Iterable[Path | str | Env] = ...,
     secrets: Iterable[str | SecretRef] = ...,
     environment: Mapping[str, str] | None = ...,
-    materializer: str | Mapping[str, str] | None = ...,
+    materializer: str | type | Mapping[str, str | type] | None = ...,
     on_failure: Hook | None = ...,
     on_success: Hook | None = ...,
 ) -> Callable[[Callable[..., R]], Step[R]]: ...
@@ -242,7 +245,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         name: Its name in pipelines; the function's by default.
         retries: How often it is tried again after a failure.
         retry_delay: The wait before the first retry, as `"30s"` or in seconds.
-        timeout: When an attempt is ended, as `"10m"` or in seconds.
+        retry_backoff: What each further wait is multiplied by; at most a day.
+        retry_jitter: The part of a wait that chance takes off or adds, as `0.1`.
+        timeout: When an attempt is ended, as `"10m"` or in seconds: it gets an exception as by Ctrl+C, and is killed
+            five seconds later.
         step_operator: The step operator that runs it; the orchestrator by default.
         experiment_tracker: The tracker that it logs to; the stack's first by default.
         resources: What it needs: `Resources(gpu=1, memory="16GiB")`.
@@ -252,8 +258,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         depends_on: Files, folders (relative to the workspace) and `Env("NAME")` that its result depends on.
         secrets: What it may read: `"name.key"`.
         environment: Environment variables for it.
-        materializer: How its outputs are kept, by name of the materializer; one for all, or by output.
-        on_failure: Called when it has failed for good.
+        materializer: How its outputs are kept: a name (`"npy"`, `"module:Class"`), or the class of your own; one
+            for all, or by output.
+        on_failure: Called when it has failed for good, with the error if it takes an argument; also after a kill,
+            a time-out or a limit of memory, then in another process.
         on_success: Called when it has succeeded.
 
     Raises:

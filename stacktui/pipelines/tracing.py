@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from stacktui.model.execution import OutputSpec
 from stacktui.model.stack import StepSettings
 from stacktui.pipelines.errors import GraphBroken, TypesDoNotFit
-from stacktui.pipelines.graph import NodeInput, StepNode, in_order
+from stacktui.pipelines.graph import HookName, NodeInput, StepNode, in_order
 from stacktui.pipelines.hints import type_name
 from stacktui.pipelines.types import NotPlain, annotation_of, fits, plain
 
@@ -193,6 +193,7 @@ class GraphBuilder:
             cache_for_s=options.cache_for_s,
             depends_on=tuple(self._dependency(item) for item in options.depends_on),
             materializers=chosen,
+            hooks=_hooks_where_decorated(name, step, module, function),
             doc=(inspect.getdoc(step.function) or "").partition("\n")[0],
         )
         self._nodes[name] = node
@@ -368,17 +369,45 @@ def _importable(step: Step[Any]) -> tuple[str, str]:
     )
 
 
-def _materializers(node: str, chosen: str | Mapping[str, str] | None, outputs: list[str]) -> dict[str, str]:
+def _hooks_where_decorated(name: str, step: Step[Any], module: str, function: str) -> tuple[HookName, ...]:
+    """A worker finds the step by its name in its module: the hooks of that one are called, and no other's."""
+    found: Any = sys.modules[module]
+    for part in function.split("."):
+        found = getattr(found, part)
+    there = getattr(found, "options", None)
+    for hook in ("on_success", "on_failure"):
+        if getattr(step.options, hook) is not getattr(there, hook, None):
+            raise GraphBroken(f"step `{name}`: {hook} is given where the step is decorated: @step({hook}=…)")
+    return hooks_of(step.options)
+
+
+def hooks_of(options: Any) -> tuple[HookName, ...]:
+    """The hooks that a decorator names."""
+    found: list[HookName] = []
+    if options.on_success is not None:
+        found.append("on_success")
+    if options.on_failure is not None:
+        found.append("on_failure")
+    return tuple(found)
+
+
+def _materializers(node: str, chosen: Any, outputs: list[str]) -> dict[str, str]:
     if chosen is None:
         return {}
-    if isinstance(chosen, str):
-        return dict.fromkeys(outputs, chosen)
-    for name in chosen:
+    from stacktui.pipelines.materializers.custom import name_of
+
+    try:
+        if not isinstance(chosen, Mapping):
+            return dict.fromkeys(outputs, name_of(chosen))
+        named = {name: name_of(one) for name, one in chosen.items()}
+    except TypeError as error:
+        raise GraphBroken(f"step `{node}`: {error}") from None
+    for name in named:
         if name not in outputs:
             raise GraphBroken(
                 f"step `{node}` has no output `{name}` to materialize; it has {_listed(outputs)}"
             )
-    return dict(chosen)
+    return named
 
 
 def _listed(names: Any) -> str:

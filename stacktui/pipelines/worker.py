@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import faulthandler
 import fcntl
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -22,21 +24,26 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from stacktui.flavors.local.process_tree import end_tree
+from stacktui.flavors.local.log_ring import RingWriter
+from stacktui.flavors.local.process_tree import MARK, end_tree
 from stacktui.flavors.local.worker_process import PROTOCOL
+from stacktui.flavors.local.worker_start import PIPES_CLOSED, SCRATCH
 from stacktui.model.base import now
 from stacktui.model.execution import RunContext, StepResult, StepSpec
 from stacktui.model.masking import Masker
 from stacktui.model.run import StepError, StepStatus
 from stacktui.model.secretref import SecretRef
+from stacktui.pipelines.cancelling import interrupt
 from stacktui.pipelines.capture import Capture
 from stacktui.pipelines.context import StepContext, set_context
 from stacktui.pipelines.execute import run_step
 from stacktui.pipelines.importing import prepare
-from stacktui.pipelines.worker_link import Channel, Link
+from stacktui.pipelines.worker_link import Channel, Link, Relay
 from stacktui.runtime.build import LiveStack, stack_in_step
 
 _PR_SET_PDEATHSIG = 1
+_leave = os._exit
+"""What `Capture` puts in its place would wait for somebody to read."""
 
 
 class Worker:
@@ -52,13 +59,24 @@ class Worker:
         self._channel: Channel | None = None
         self._busy = False
         self._broken: Exception | None = None
-        self._capture = Capture(self._line, self._masker)
+        self._relay: Relay | None = None
+        self.scratch: Path | None = None
+        """Its folder for temporary files, while it serves."""
 
-    def serve(self, pipes: Sequence[tuple[int, int]]) -> None:
-        """Do what comes until the pipe ends; `pipes` are those for what C code writes."""
-        self._capture.start(pipes)
-        self._link.send({"type": "hello", "protocol": PROTOCOL, "pid": os.getpid()})
-        with tempfile.TemporaryDirectory(prefix="stacktui-worker-") as scratch:
+    def serve(self, given: Sequence[int]) -> None:
+        """Do what comes until the pipe ends. `given` are the ends that who started this process reads from."""
+        if not given:
+            self._relay = Relay(self._link)
+            given = self._relay.given
+        memory, bell, out, err = given
+        self._capture = Capture(RingWriter(memory, bell))
+        os.close(memory)
+        os.set_inheritable(bell, False)
+        self._capture.start(out, err)
+        with tempfile.TemporaryDirectory(prefix=SCRATCH + os.environ.get(MARK, "")) as scratch:
+            self.scratch = Path(scratch)
+            hello = {"type": "hello", "protocol": PROTOCOL, "pid": os.getpid(), "scratch": scratch}
+            self._link.send(hello)
             while (message := self._link.receive()) is not None:
                 if message["type"] == "setup":
                     try:
@@ -95,6 +113,9 @@ class Worker:
         self._channel.scratch = scratch / "step"
         started = now()
         self._busy = True
+        if self._relay is not None:
+            self._relay.begin(self._masker, self._rewrite)
+        self._capture.begin(sparing=spec.resources.memory is not None)
         if spec.timeout_s is not None or spec.resources.time is not None:
             self._link.send({"type": "began"})
         set_context(StepContext(spec, named, self._live, self._channel))
@@ -107,18 +128,24 @@ class Worker:
         finally:
             set_context(None)
         self._capture.settle()
+        if self._relay is not None:
+            self._relay.end()
         self._busy = False
         self._answer(result)
 
     def _answer(self, result: StepResult) -> None:
-        self._link.send({"type": "result", "result": result.model_dump(mode="json")})
+        message = {"type": "result", "result": result.model_dump(mode="json")}
+        try:
+            self._link.send(message)
+        except OSError as error:
+            if error.errno != errno.EBADF:
+                raise
+            # The step closed what was not its own. Whoever started this process can still read its exit code.
+            _leave(PIPES_CLOSED)
 
-    def _line(self, at: float, stream: str, text: str) -> None:
+    def _rewrite(self, text: str) -> str:
         code, workspace = self._code
-        if code and code in text:
-            text = text.replace(code, workspace)
-        if self._busy:
-            self._link.line(at, stream, text)
+        return text.replace(code, workspace) if code else text
 
 
 def _secrets(pairs: list[list[str]]) -> dict[SecretRef, str]:
@@ -148,12 +175,18 @@ def _take_pipes() -> tuple[int, int]:
 def _die_with_the_runner(link: Link) -> None:
     """End this process and its children when whoever started it is gone, however it went."""
 
+    me, parent = os.getpid(), os.getppid()
+
     def end() -> None:
         if os.getsid(0) == os.getpid():
-            end_tree(os.getpid(), spare_leader=True)
-        os._exit(70)
+            end_tree(os.getpid(), os.environ.get(MARK, ""), spare_leader=True)
+            if _worker is not None and _worker.scratch is not None:
+                shutil.rmtree(_worker.scratch, ignore_errors=True)
+        _leave(70)
 
     def on_signal(signum: int, frame: FrameType | None) -> None:
+        if os.getpid() == me and os.getppid() == parent:
+            interrupt()
         end()
 
     def watch() -> None:
@@ -162,7 +195,6 @@ def _die_with_the_runner(link: Link) -> None:
             end()
 
     signal.signal(signal.SIGTERM, on_signal)
-    parent = os.getppid()
     if sys.platform == "linux":
         # A signal that can be caught, so that the step's own children are ended too.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -180,7 +212,7 @@ def worker_is_busy() -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve the pipes on stdin and stdout; four numbers are the pipes that who started it can read too."""
+    """Serve the pipes on stdin and stdout; four numbers are the ends for what the steps write."""
     global _worker  # noqa: PLW0603
     descriptor_in, descriptor_out = _take_pipes()
     errors = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 10)
@@ -190,8 +222,7 @@ def main(arguments: list[str]) -> None:
     _die_with_the_runner(link)
     _worker = Worker(link)
     try:
-        numbers = [int(number) for number in arguments]
-        _worker.serve(list(zip(numbers[::2], numbers[1::2], strict=True)))
+        _worker.serve([int(number) for number in arguments])
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(errors, f"{type(error).__name__}: {error}\n".encode())

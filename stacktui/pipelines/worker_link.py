@@ -1,5 +1,5 @@
-"""The worker's end of the pipe to whoever runs it: messages out, batched; answers in. See `worker_process.py`,
-in the local flavors, for the protocol.
+"""The worker's end of the pipe to whoever runs it: messages out, answers in. See `worker_process.py`, in the local
+flavors, for the protocol.
 """
 
 from __future__ import annotations
@@ -9,34 +9,27 @@ import os
 import select
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stacktui.categories.artifact_store import ArtifactStore
+from stacktui.flavors.local.worker_output import WorkerOutput
 from stacktui.model.artifact import ArtifactRef
-from stacktui.model.execution import StepEvent
+from stacktui.model.execution import LogLine, StepEvent
+from stacktui.model.masking import Masker
 
-_WINDOW_S = 0.02
-_AT_ONCE = 50
-"""So many lines in a window are sent each as it comes: they survive a crash of the process. More are sent together."""
-_FLUSH_LINES = 500
 _BLOCK = 1 << 16
 _PATIENCE_S = 10.0
 
-Line = tuple[float, str, str]
-
 
 class Link:
-    """Messages to and from the runner. A chatty step's lines wait up to 20 ms, so that it is not slowed by them."""
+    """Messages to and from the runner."""
 
     def __init__(self, descriptor_in: int, descriptor_out: int) -> None:
         self._in = descriptor_in
         self._out = descriptor_out
         self._lock = threading.Lock()
-        self._waiting = threading.Event()
-        self._lines: list[Line] = []
-        self._window = 0.0
-        self._in_window = 0
         self._buffer = b""
         self._arrived: list[dict[str, Any]] = []
         self._reading = threading.Lock()
@@ -45,25 +38,9 @@ class Link:
         os.register_at_fork(
             before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._cut
         )
-        threading.Thread(target=self._flush_for_ever, name="lines to the runner", daemon=True).start()
-
-    def line(self, at: float, stream: str, text: str) -> None:
-        """Send a line, soon."""
-        with self._lock:
-            if self._forked:
-                return
-            self._lines.append((at, stream, text))
-            if at - self._window > _WINDOW_S or at < self._window:
-                self._window, self._in_window = at, 0
-            self._in_window += 1
-            if self._in_window <= _AT_ONCE or len(self._lines) >= _FLUSH_LINES:
-                self._write(b"")
-                return
-        if not self._waiting.is_set():
-            self._waiting.set()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send a message now, behind the lines that wait."""
+        """Send a message now."""
         data = json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
         with self._lock:
             self._write(data)
@@ -115,28 +92,55 @@ class Link:
         return self._arrived.pop(0)
 
     def _write(self, data: bytes) -> None:
-        """With the lock held: the lines that wait, then `data`, in one go."""
+        """With the lock held."""
         if self._forked:
             return
-        if self._lines:
-            lines = json.dumps({"type": "log", "lines": self._lines}, separators=(",", ":"))
-            data = lines.encode("ascii") + b"\n" + data
-            self._lines.clear()
         view = memoryview(data)
         while view:
             view = view[os.write(self._out, view) :]
 
-    def _flush_for_ever(self) -> None:
-        while True:
-            self._waiting.wait()
-            time.sleep(_WINDOW_S)
-            self._waiting.clear()
-            with self._lock:
-                self._write(b"")
-
     def _cut(self) -> None:
         self._lock.release()
         self._forked = True
+
+
+class Relay:
+    """Reads this process's own output and sends it as messages, where who started it shares no memory with it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._output = WorkerOutput()
+        self._lock = threading.Lock()
+        # The ends that are written to become the process's own.
+        self.given = self._output.given
+        os.register_at_fork(before=self._lock.acquire, after_in_parent=self._lock.release)
+        threading.Thread(target=self._read_for_ever, name="lines to the runner", daemon=True).start()
+
+    def begin(self, masker: Masker, rewrite: Callable[[str], str]) -> None:
+        """A step begins."""
+        with self._lock:
+            self._output.begin(self._send, lambda: masker, rewrite)
+
+    def end(self) -> None:
+        """Send all that was written until now."""
+        with self._lock:
+            self._output.end()
+
+    def _send(self, event: StepEvent) -> None:
+        if isinstance(event, LogLine):
+            line = [event.at.timestamp(), event.stream, event.text, event.partial]
+            self._link.send({"type": "log", "lines": [line]})
+
+    def _read_for_ever(self) -> None:
+        poll = select.poll()
+        for descriptor in self._output.descriptors:
+            poll.register(descriptor, select.POLLIN)
+        while True:
+            with self._lock:
+                pause = self._output.tell() if self._output.sleep() else 0.0
+            ready = poll.poll(None if pause is None else max(pause, 0.0) * 1000 + 1)
+            with self._lock:
+                self._output.read([descriptor for descriptor, _ in ready])
 
 
 class Channel:

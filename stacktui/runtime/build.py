@@ -17,7 +17,7 @@ from stacktui.runtime.live import LiveStack
 from stacktui.runtime.secrets import SecretMissing, needed_secrets
 
 if TYPE_CHECKING:
-    from stacktui.categories.base import StackComponent, StepChannel
+    from stacktui.categories.base import Caller, StackComponent, StepChannel
     from stacktui.categories.flavor import FlavorRegistry
     from stacktui.categories.orchestrator import SecretValues
     from stacktui.model.execution import RunContext
@@ -41,7 +41,11 @@ _HELPERS = (Category.SECRETS_MANAGER, Category.METADATA_STORE, Category.ARTIFACT
 
 
 def open_stack(
-    workspace: Workspace, snapshot: WorkspaceSnapshot, registry: FlavorRegistry, resolved: ResolvedStack
+    workspace: Workspace,
+    snapshot: WorkspaceSnapshot,
+    registry: FlavorRegistry,
+    resolved: ResolvedStack,
+    caller: Caller | None = None,
 ) -> LiveStack:
     """The live stack of a resolved one. Nothing is made or read yet, so this does not fail."""
     return LiveStack(
@@ -50,6 +54,7 @@ def open_stack(
         registry,
         workspace=workspace.root,
         state=workspace.state,
+        caller=caller,
     )
 
 
@@ -60,6 +65,7 @@ def open_component(
     component: Component,
     *,
     secrets_from: ResolvedStack | None,
+    caller: Caller | None = None,
 ) -> StackComponent:
     """One component by itself, saved or not, with the secrets, the metadata store and the artifacts of a stack.
 
@@ -71,7 +77,7 @@ def open_component(
     }
     kept[component.category] = (component,)
     name = secrets_from.name if secrets_from is not None else component.name
-    live = LiveStack(name, kept, registry, workspace=workspace.root, state=workspace.state)
+    live = LiveStack(name, kept, registry, workspace=workspace.root, state=workspace.state, caller=caller)
     try:
         made = live.get(component.category)
     except BaseException:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
-from stacktui.categories.base import StackComponent, StepChannel, Surroundings
+from stacktui.categories.base import Caller, StackComponent, StepChannel, Surroundings
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.flavor import FlavorBroken, FlavorRegistry
 from stacktui.model.category import Category
@@ -53,6 +53,7 @@ class LiveStack:
         given_secrets: SecretValues | None = None,
         channel: StepChannel | None = None,
         in_step: bool = False,
+        caller: Caller | None = None,
     ) -> None:
         """`components` holds a `ComponentId` alone where the stack names what does not exist."""
         self.name = name
@@ -62,6 +63,7 @@ class LiveStack:
         self._state = state
         self._channel = channel
         self._in_step = in_step
+        self._caller = caller or Caller()
         self._secrets: SecretSource = (
             GivenSecrets(given_secrets or {}) if in_step else ManagerSecrets(name, self._manager)
         )
@@ -246,6 +248,7 @@ class LiveStack:
             artifact_store=self._artifacts_for(component.category),
             channel=self._channel,
             environment=os.environ,
+            caller=self._caller,
         )
 
     def _store_for(self, category: Category) -> Callable[[], MetadataStore | None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stacktui.categories.base import StepChannel, Surroundings
+from stacktui.categories.base import Caller, StepChannel, Surroundings
 
 if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
@@ -46,6 +46,7 @@ class LazySurroundings(Surroundings):
         artifact_store: Callable[[], ArtifactStore] | None,
         channel: StepChannel | None,
         environment: Mapping[str, str],
+        caller: Caller,
     ) -> None:
         object.__setattr__(self, "_store", store)
         super().__init__(
@@ -56,6 +57,7 @@ class LazySurroundings(Surroundings):
             artifact_store=artifact_store,
             channel=channel,
             environment=environment,
+            caller=caller,
         )
 
     @property

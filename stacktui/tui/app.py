@@ -19,6 +19,7 @@ from textual.screen import Screen
 from stacktui.model.text import Clean, clean
 from stacktui.tui.background import Background
 from stacktui.tui.doing import Doing
+from stacktui.tui.endings import Endings
 from stacktui.tui.feed import Feed, Summary
 from stacktui.tui.live import Topic
 from stacktui.tui.looks import Looks
@@ -26,6 +27,8 @@ from stacktui.tui.popups import Popups
 from stacktui.tui.screens.base import WorkbenchScreen
 from stacktui.tui.screens.registry import PLACES, screen_class
 from stacktui.tui.start import First, Prefetch, run_workbench
+from stacktui.tui.stopping import Stopping
+from stacktui.tui.terminal import notification
 from stacktui.tui.typeahead import TypeAhead
 
 if TYPE_CHECKING:
@@ -67,6 +70,10 @@ class WorkbenchApp(App[int]):
         """What changed, and the header's summary."""
         self.doing = Doing(self)
         """Runs operations and shows how they ended."""
+        self.stopping = Stopping(self)
+        """Runs that were asked to stop."""
+        self.endings = Endings(self)
+        """Tells when a run has ended."""
         self._type_ahead = TypeAhead(self, super().on_event)
         self.popups = Popups(self)
         """`:`, `?`, the palette, questions."""
@@ -78,6 +85,8 @@ class WorkbenchApp(App[int]):
         self._prefetch = prefetch
         self._crash = ""
         self._drawn = False
+        self.styled = 0
+        """Counts what may change the styles of every screen: another theme, other colours of it, symbols."""
 
     # Life.
 
@@ -227,18 +236,24 @@ class WorkbenchApp(App[int]):
         return (*found, *self.looks.problems)
 
     def inbox_item(self, item: InboxItem) -> None:
-        """A new message or question: the bell and a toast."""
-        if self.looks.settings.bell:
-            self.bell()
+        """A new message or question: the bell, the terminal's notification and a toast."""
+        kind = "question" if item.kind == "question" else str(item.level)
+        self.alert(clean(f"{kind} from {item.alerter}: {item.text}"))
         severity = {"warning": "warning", "error": "error"}.get(item.level, "information")
         tail = "  (! answers)" if item.pending else ""
         self.notify(
             clean(item.text) + tail,
-            title=clean(f"{'question' if item.kind == 'question' else item.level} from {item.alerter}"),
+            title=clean(f"{kind} from {item.alerter}"),
             severity=severity,  # type: ignore[arg-type]
             timeout=15 if item.pending else 6,
             markup=False,
         )
+
+    def alert(self, text: Clean) -> None:
+        """Ring the terminal's bell and ask it for a notification, for people who look at another window."""
+        if self.looks.settings.bell and self._driver is not None and not self.is_headless:
+            self.bell()
+            self._driver.write(notification(text))
 
     def say(self, text: Clean, *, error: bool = False) -> None:
         """One line above the keys of the screen that is shown."""
@@ -262,6 +277,7 @@ class WorkbenchApp(App[int]):
     def refresh_css(self, animate: bool = True) -> None:
         # Before the first frame the styles have just been parsed, with the theme that is in force.
         if self._drawn:
+            self.styled += 1
             super().refresh_css(animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:

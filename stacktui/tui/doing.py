@@ -6,7 +6,7 @@ files of the workspace shows its diff first, and one on something protected asks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,59 @@ class Doing:
             operation, dict(arguments), lambda given: self._carefully(operation, given, clean(operation.name))
         )
 
+    def run_each(
+        self, name: str, each: Sequence[Mapping[str, Any]], then: Callable[[list[Any]], None]
+    ) -> None:
+        """Run an operation several times, one after the other; `then` gets the documents of those that worked. What
+        did not is one line on the screen, with how many more there are."""
+        session = self._app.session
+
+        def work() -> tuple[list[Any], list[Exception]]:
+            from stacktui.operations.session import run_operation
+
+            operation = _operation(name)
+            done: list[Any] = []
+            failed: list[Exception] = []
+            for arguments in each:
+                try:
+                    result = run_operation(session, operation, **arguments)
+                    done.append(
+                        list(islice(result, _STREAM_LINES))[-1] if isinstance(result, Iterator) else result
+                    )
+                except Exception as error:
+                    failed.append(error)
+            return done, failed
+
+        def arrived(result: Any, error: BaseException | None) -> None:
+            if error is not None:
+                self._app.say(one_line(error), error=True)
+                return
+            done, failed = result
+            if failed:
+                more = f"  (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+                self._app.say(clean(f"{one_line(failed[0])}{more}"), error=True)
+            then(done)
+
+        self._app.background.submit(work, arrived)
+
+    def start(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        then: Callable[[Any], None],
+        failed: Callable[[], None] | None = None,
+    ) -> None:
+        """Run an operation that starts runs, without looking on; `then` gets its document, which names them. Their
+        ends are told. `failed` is called where nothing was started."""
+
+        def started(result: Any) -> None:
+            document = result[-1] if isinstance(result, list) else result
+            for run_id in getattr(document, "run_ids", None) or [document.run_id]:
+                self._app.endings.started(run_id)
+            then(document)
+
+        self._run(name, {**arguments, "detach": True}, started, failed)
+
     # Careful: ask first, show the diff first.
 
     def _ask_missing(
@@ -89,8 +142,27 @@ class Doing:
                 ConfirmDialog(clean(operation.name), f"{operation.verb} {label}?", operation.verb),
                 lambda yes: self._run(operation.name, given, None) if yes else None,
             )
+        elif operation.writes and "dry_run" in {parameter.name for parameter in operation.parameters}:
+            self._look_first(operation, given)
+        elif operation.streams and "detach" in {parameter.name for parameter in operation.parameters}:
+            self.start(operation.name, given, lambda found: self._app.open_place("run", run_id=found.run_id))
         else:
             self._run(operation.name, given, None)
+
+    def _look_first(self, operation: Operation, given: dict[str, Any]) -> None:
+        """Say what it would do, and do it when that is accepted."""
+        from stacktui.tui.dialogs.simple import ConfirmDialog
+
+        def looked(found: Any) -> None:
+            if given.get("dry_run") or not found.count:
+                self._show(operation, found)
+                return
+            self._app.ask(
+                ConfirmDialog(clean(operation.name), found.report, operation.name),
+                lambda yes: self._run(operation.name, given, None) if yes else None,
+            )
+
+        self._run(operation.name, {**given, "dry_run": True}, looked)
 
     def _preview(self, operation: Operation, given: dict[str, Any]) -> None:
         """Build the change without writing, show its diff, write it when accepted."""
@@ -139,7 +211,13 @@ class Doing:
 
     # Running.
 
-    def _run(self, name: str, arguments: dict[str, Any], then: Callable[[Any], None] | None) -> None:
+    def _run(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        then: Callable[[Any], None] | None,
+        failed: Callable[[], None] | None = None,
+    ) -> None:
         session = self._app.session
 
         def work() -> Any:
@@ -152,6 +230,8 @@ class Doing:
         def arrived(result: Any, error: BaseException | None) -> None:
             operation = _operation(name)
             if error is not None:
+                if failed is not None:
+                    failed()
                 self._failed(operation, arguments, error, then)
             elif then is not None:
                 then(result)
@@ -177,7 +257,12 @@ class Doing:
                 NameDialog(wanted, clean(arguments.get("name", "it"))),
                 lambda text: self._again(operation, {**arguments, "confirm": wanted}, then) if text else None,
             )
-        elif isinstance(error, AnswerIsNo) and "force" in names and not arguments.get("force"):
+        elif (
+            isinstance(error, AnswerIsNo)
+            and "force" in names
+            and operation.verb != "stop"  # There it is no answer to a finding: see `Stopping`.
+            and not arguments.get("force")
+        ):
             self._app.ask(
                 ConfirmDialog(clean(operation.name), f"{error}\n\nDo it anyway?", "do it anyway"),
                 lambda yes: self._again(operation, {**arguments, "force": True}, then) if yes else None,
@@ -196,9 +281,9 @@ class Doing:
             self._run(operation.name, arguments, then)
 
     def _show(self, operation: Operation, result: Any) -> None:
-        done = getattr(result, "done", None) or getattr(result, "title", None)
-        if result is None or isinstance(done, str):
-            self._app.toast(clean(done or f"{operation.name}: done"))
+        done = done_text(result)
+        if result is None or done:
+            self._app.toast(done or clean(f"{operation.name}: done"))
             return
         from stacktui.tui.dialogs.simple import TextDialog
         from stacktui.tui.readable import readable
@@ -211,6 +296,12 @@ def _operation(name: str) -> Operation:
 
     found = operations_of(name.partition(" ")[0])
     return found[name]
+
+
+def done_text(result: Any) -> Clean:
+    """What a document says was done, in one line; empty where it does not say."""
+    done = getattr(result, "done", None) or getattr(result, "title", None)
+    return clean(done) if isinstance(done, str) else Clean("")
 
 
 def convert(parameter: Parameter, text: str) -> Any:
@@ -250,4 +341,4 @@ def one_line(error: BaseException) -> Clean:
     return clean(text if ours and text else f"{type(error).__name__}: {text}".rstrip(": "))
 
 
-__all__ = ["Doing", "convert", "one_line", "problem_of"]
+__all__ = ["Doing", "convert", "done_text", "one_line", "problem_of"]

@@ -7,8 +7,10 @@ which the operations' `on_changed` calls too. Views (`live.LiveView`) attach the
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,10 @@ _LOST_SECONDS = 1.0
 _BACK_OFF_SECONDS = 1.0
 _VIEWS_FIRST_SECONDS = 0.3
 """How long the header and the findings wait for the views, which people look at, to be loaded."""
-_VIEWS_FIRST_SECONDS = 0.3
+_EVENTS_READ = 200
+"""How many events are looked at one by one; after more than that everything is taken to have changed."""
+_MOST_TOUCHED = 1_000
+_TOUCHING = frozenset({"run_changed", "run_deleted", "run_finished", "run_started"})
 
 
 class Feed:
@@ -52,6 +57,7 @@ class Feed:
         """What the header shows."""
         self.findings: tuple[Diagnostic, ...] | None = None
         """Every finding of the workspace; None until it has been checked."""
+        self._touched: dict[str, None] = {}
         self._inbox_seen: str | None = None
         self._summary_topics: set[Topic] = set()
         self._waits_since: float | None = None
@@ -108,10 +114,13 @@ class Feed:
 
     def publish_from_thread(self, *topics: Topic) -> None:
         """Something changed, said by another thread."""
+        self._from_thread(self.publish, *topics)
+
+    def _from_thread(self, call: Callable[..., None], *arguments: Any) -> None:
         if self._loop is None or self._stop.is_set():
             return
         try:
-            self._loop.call_soon_threadsafe(self.publish, *topics)
+            self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:
             return  # The loop is closed.
 
@@ -120,6 +129,7 @@ class Feed:
         if changed.paths:
             self.publish_from_thread(Topic.FILES, Topic.ACTIVE)
         if changed.runs:
+            self._touch(changed.runs)
             self.publish_from_thread(Topic.RUNS)
 
     async def _pump(self) -> None:
@@ -177,12 +187,14 @@ class Feed:
                         store, last = found, None
                 newest = store.last_event()
                 if newest != last:
-                    topics = _topics_of(store, last, newest)
+                    topics, touched = _changed_since(store, last, newest)
+                    self._touch(touched)
                     last = newest
                     next_check = 0.0
                     self.publish_from_thread(*topics)
                 if time.monotonic() >= next_check:
                     before, running = running, running_runs(store)
+                    self._from_thread(self._app.endings.seen, [run_id for run_id, _ in running])
                     next_check = time.monotonic() + _LOST_SECONDS if running else float("inf")
                     if before != running:
                         self.publish_from_thread(Topic.RUNS)
@@ -191,6 +203,16 @@ class Feed:
                 store, last = None, None
                 self._store_said(str(error).strip().splitlines()[0] if str(error).strip() else repr(error))
                 self._stop.wait(_BACK_OFF_SECONDS)
+
+    @property
+    def touched_runs(self) -> frozenset[str]:
+        """Runs that changed in the last while though they may have ended long ago: labelled, pinned, deleted."""
+        return frozenset(self._touched)
+
+    def _touch(self, run_ids: Iterable[str]) -> None:
+        touched = {**self._touched, **dict.fromkeys(run_ids)}
+        # Replaced, not changed: another thread may be reading it.
+        self._touched = dict.fromkeys(list(touched)[-_MOST_TOUCHED:])
 
     def _store_said(self, problem: str) -> None:
         shown = clean(problem)
@@ -218,6 +240,10 @@ class Feed:
             if error is not None:
                 self._app.say(clean(f"the header could not be read: {error}"), error=True)
             else:
+                if old.errors is None and result[0].errors is not None:
+                    # All of the workspace has been read and checked. It stays: a later look for garbage that went
+                    # through it would make a key wait, with thousands of components for a quarter of a second.
+                    gc.freeze()
                 summary, fresh = result
                 summary = replace(summary, store_problem=self.summary.store_problem)
                 if summary != self.summary:
@@ -227,7 +253,11 @@ class Feed:
                     self._app.inbox_item(item)
             self._refresh_summary(frozenset())
 
-        self._app.background.submit(lambda: self._load_summary(old, wanted), arrived)
+        def work() -> tuple[Summary, tuple[InboxItem, ...]]:
+            with self._app.session.one_look():
+                return self._load_summary(old, wanted)
+
+        self._app.background.submit(work, arrived)
 
     def _views_first(self) -> bool:
         """Whether a visible view loads right now: what people look at goes before the header and the findings.
@@ -298,12 +328,14 @@ class Feed:
                     view.tick()
 
 
-def _topics_of(store: Any, last: int | None, newest: int) -> set[Topic]:
-    if last is None:
-        return {Topic.RUNS, Topic.INBOX}
-    if newest - last > 200:
-        return {Topic.RUNS, Topic.INBOX}
-    kinds = {event.kind for event in store.events(last, limit=200)}
+def _changed_since(store: Any, last: int | None, newest: int) -> tuple[set[Topic], list[str]]:
+    """What the events after a number are about, and the runs that they touched."""
+    if last is None or newest - last > _EVENTS_READ:
+        return {Topic.RUNS, Topic.INBOX}, []
+    events = store.events(last, limit=_EVENTS_READ)
+    kinds = {event.kind for event in events}
     inbox = kinds & {"message", "question", "answer"}
     topics = {Topic.INBOX} if inbox else set()
-    return topics | {Topic.RUNS} if kinds - inbox or not kinds else topics
+    if kinds - inbox or not kinds:
+        topics.add(Topic.RUNS)
+    return topics, [event.run_id for event in events if event.kind in _TOUCHING]

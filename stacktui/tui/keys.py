@@ -87,12 +87,16 @@ def operation_bindings(kind: str, *, without: Iterable[str] = ()) -> list[Bindin
             f"operation('{found.name}')",
             found.verb or found.name,
             writes=found.writes,
-            rank=40,
+            rank=_RANKS.get(found.verb, 40),
             help=found.summary,
         )
         for found in all_operations().values()
         if kind in found.on and found.key and found.name not in left_out
     ]
+
+
+_RANKS = {"label": 43, "note": 43, "pin": 43, "delete": 44}
+"""What is done less often stands behind the rest in the footer."""
 
 
 def operations_on(kind: str) -> list[Operation]:
@@ -136,7 +140,7 @@ _SHOWN = {
     "slash": "/", "colon": ":", "question_mark": "?", "comma": ",", "exclamation_mark": "!", "escape": "esc",
     "enter": "enter", "space": "space", "equals_sign": "=", "left_square_bracket": "[",
     "right_square_bracket": "]", "full_stop": ".", "up": "↑", "down": "↓", "left": "←", "right": "→",
-    "plus": "+", "minus": "-", "pageup": "pgup", "pagedown": "pgdn",
+    "asterisk": "*", "plus": "+", "minus": "-", "pageup": "pgup", "pagedown": "pgdn",
 }  # fmt: skip
 
 

@@ -157,7 +157,11 @@ class LiveView(Generic[S]):
             # In the view's own queue: an error of `show` is then handled like any other of the app.
             cast(MessagePump, self).call_next(self._arrived, epoch, result, error)
 
-        self.workbench.background.submit(lambda: self.load(session), arrived)
+        def work() -> S:
+            with session.one_look():
+                return self.load(session)
+
+        self.workbench.background.submit(work, arrived)
 
     def _arrived(self, epoch: int, result: Any, error: BaseException | None) -> None:
         self._in_flight -= 1

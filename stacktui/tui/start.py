@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _TURN_SECONDS = 0.0005
+_TICKS = 250
+"""A second, while anything changes; there are none while nothing does."""
 
 
 class First(NamedTuple):
@@ -51,6 +54,8 @@ def run_workbench(session: Session) -> int:
     from stacktui.tui.terminal import require_terminal
 
     require_terminal()
+    # What changed is drawn at the next tick of a clock: with Textual's own a key would wait for it up to 17 ms.
+    os.environ.setdefault("TEXTUAL_FPS", str(_TICKS))
     # Loads compute in threads: a key must not wait its turn behind them, which Python makes five milliseconds long.
     sys.setswitchinterval(_TURN_SECONDS)
     prefetch = Prefetch(session)

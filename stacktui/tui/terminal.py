@@ -7,9 +7,11 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from stacktui.model.text import Clean
 
 if TYPE_CHECKING:
     from stacktui.tui.app import WorkbenchApp
@@ -31,6 +33,22 @@ def require_terminal() -> None:
 
 
 _LEAVE_SECONDS = 0.6
+_MOST_NOTIFIED = 160
+
+
+def notification(text: Clean, environ: Mapping[str, str] = os.environ) -> str:
+    """The sequence that asks the terminal for a notification of its own (OSC 9), with one bounded line of clean text.
+
+    tmux and screen hand it on to the terminal around them only when it is wrapped for them; one that does not know
+    it shows nothing.
+    """
+    # A digit would be another command: 9;4 is a progress bar.
+    sequence = f"\x1b]9;stacktui: {text[:_MOST_NOTIFIED]}\x07"
+    if environ.get("TMUX"):
+        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+    if environ.get("STY"):
+        return f"\x1bP{sequence}\x1b\\"
+    return sequence
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stacktui.categories.private import lock_file
-from stacktui.workspace.files import stage_file, sync_folder
+from stacktui.workspace.files import clear_staged, stage_file, sync_folder
 from stacktui.workspace.workspace import Workspace
 
 _PATIENCE_S = 10.0
@@ -77,7 +77,10 @@ def apply_change(workspace: Workspace, change: Change) -> None:
     """
     edits = [edit for edit in change.edits if edit.before != edit.after]
     targets = [_target(workspace.root, edit.file) for edit in edits]
-    with _alone(workspace):
+    with _alone(workspace) as alone:
+        if alone:
+            for target in targets:
+                clear_staged(target)
         staged: list[Path | None] = []
         made: list[Path] = []
         try:
@@ -199,21 +202,21 @@ def _refused(file: Path, error: OSError) -> WriteRefused:
 
 
 @contextlib.contextmanager
-def _alone(workspace: Workspace) -> Iterator[None]:
-    """One writer of this workspace's files at a time. Without a place for the lock, the checks alone must do."""
+def _alone(workspace: Workspace) -> Iterator[bool]:
+    """One writer of this workspace's files at a time. Without a place for the lock, the checks alone must do: False."""
     try:
         descriptor = lock_file(workspace.state_dir("locks") / "write")
     except (OSError, LookupError):
-        yield
+        yield False
         return
     try:
-        _wait_for(descriptor)
-        yield
+        yield _wait_for(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _wait_for(descriptor: int) -> None:
+def _wait_for(descriptor: int) -> bool:
+    """Whether it is locked now; False on a file system without locks."""
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -225,9 +228,9 @@ def _wait_for(descriptor: int) -> None:
                 ) from None
             time.sleep(0.01)
         except OSError:
-            return  # a file system without locks
+            return False
         else:
-            return
+            return True
 
 
 def _diff(edit: FileEdit, root: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from stacktui.model.alert import RunAlerts
 from stacktui.model.base import Name, Noun
 from stacktui.model.category import Category
 from stacktui.model.codes import CODES
@@ -54,6 +55,9 @@ class WorkspaceFile(Noun):
     theme: str | None = Field(default=None, description="The theme for everyone who has not chosen one.")
     max_runs: int | None = Field(
         default=None, ge=1, description="How many runs of this workspace go on at once; others are queued."
+    )
+    alerts: RunAlerts = Field(
+        default=RunAlerts(), description="Which ends of runs the stack's alerters are told of."
     )
     openlineage: dict[str, Any] | None = Field(
         default=None,

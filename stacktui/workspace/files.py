@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
 
 from stacktui.categories.private import create_file
+
+_STAGED = re.compile(r"[0-9a-f]{12}\.tmp")
 
 
 def stage_file(target: Path, content: bytes, mode: int | None = None) -> Path:
@@ -32,6 +35,14 @@ def stage_file(target: Path, content: bytes, mode: int | None = None) -> Path:
         staged.unlink(missing_ok=True)
         raise
     return staged
+
+
+def clear_staged(target: Path) -> None:
+    """Remove what an earlier writer of `target` staged and could neither use nor remove. Call it while no other writes."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(target.parent):  # noqa: PTH208 - names are all that is needed
+            if _STAGED.fullmatch(name.removeprefix(f".{target.name}.")) and name.startswith(f".{target.name}."):
+                (target.parent / name).unlink(missing_ok=True)
 
 
 def replace_file(target: Path, content: bytes, mode: int | None = None) -> None:

@@ -52,6 +52,16 @@ class Stamp(NamedTuple):
     def of(cls, status: os.stat_result) -> Stamp:
         return cls(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev)
 
+    def is_of(self, status: os.stat_result) -> bool:
+        """Whether a status is that of the same version."""
+        return (
+            self.mtime_ns == status.st_mtime_ns
+            and self.ctime_ns == status.st_ctime_ns
+            and self.size == status.st_size
+            and self.inode == status.st_ino
+            and self.device == status.st_dev
+        )
+
 
 @dataclass
 class _Seen(Generic[T]):
@@ -88,7 +98,7 @@ class FileReader(Generic[T]):
         started = time.time_ns()
         try:
             status = os.stat(path)  # noqa: PTH116 - a thousand of these stand between a save and the screen
-            if seen.settled and seen.stamp == Stamp.of(status):
+            if seen.settled and seen.stamp is not None and seen.stamp.is_of(status):
                 return False
             raw, status = read_bytes(path)
         except FileNotFoundError:

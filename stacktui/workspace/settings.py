@@ -26,7 +26,15 @@ class UserSettings(Noun):
 
     theme: str | None = Field(default=None, description="The theme; without it, the workspace's.")
     mouse: bool = Field(default=True, description="Whether the workbench takes the mouse.")
-    bell: bool = Field(default=True, description="Whether a message rings the terminal's bell.")
+    bell: bool = Field(
+        default=True,
+        description="Whether a message and a run's end ring the terminal's bell and ask it for a notification (OSC 9).",
+    )
+    long_run: float | None = Field(
+        default=60.0,
+        ge=0,
+        description="Seconds from which a run's end rings the bell, tells the terminal and shows a toast; null: never.",
+    )
     symbols: Literal["auto", "unicode", "ascii"] = Field(
         default="auto", description="How states are marked; auto asks the locale."
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +79,8 @@ class Workspace:
         self._listing = Listing(root)
         self._naming: tuple[Diagnostic, ...] = ()
         self._snapshot: WorkspaceSnapshot | None = None
+        self._read_began = 0.0
+        """When the read began whose answer the snapshot is."""
 
     @classmethod
     def open(cls, start: Path) -> Workspace:
@@ -105,8 +108,13 @@ class Workspace:
         return make_private(self.state, parts, self.shared_group)
 
     def read(self) -> WorkspaceSnapshot:
-        """Everything as it is on disk now. Files that did not change are not parsed again. Thread-safe."""
+        """Everything as it is on disk now. Files that did not change are not parsed again. Thread-safe: who waits for
+        another reader takes what a read found that began after the call."""
+        asked = time.monotonic()
         with self._lock:
+            if self._snapshot is not None and self._read_began > asked:
+                return self._snapshot
+            self._read_began = time.monotonic()
             return self._read()
 
     def _read(self) -> WorkspaceSnapshot:

@@ -37,7 +37,9 @@ def subjects(made: BigWorkspaces, quick: bool) -> dict[str, Callable[[], Measure
         "still": lambda: still.stillness(made.usual, 10.0 if quick else 60.0),
         "stack-list": lambda: [commands.command("stack list", made.usual, ["stack", "list"], times)],
         "runs-list": lambda: [commands.command("runs list", made.large, ["runs", "list"], times)],
-        "steps": lambda: steps.steps(made.small, (10, 100) if quick else (10, 100, 1000), 2 if quick else 3),
+        "steps": lambda: steps.steps(
+            made.small, (10, 100, 1_000) if quick else (10, 100, 1_000, 10_000), 2 if quick else 3
+        ),
         "writers": lambda: [writers.lost_events(made.folder, 100 if quick else 500)],
     }
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stacktui.model.base import uuid7
-from stacktui.model.run import Metric, Run, RunStatus
+from stacktui.model.run import Metric, Run, RunStatus, StepProgress
 from tests.bench.data import open_store
 from tests.bench.figures import Figure
 from tests.bench.program import REPOSITORY
@@ -32,6 +32,7 @@ def write(root: Path, count: int) -> None:
         store.create_run(run, ())
         for number in range(count):
             store.log_metrics(run.id, (Metric(key="loss", value=1.0, step=number, at=at),))
+            store.log_progress(run.id, "fit", StepProgress(done=number, total=count, at=at))
 
 
 def lost_events(folder: Path, count: int) -> Figure:
@@ -52,10 +53,9 @@ def lost_events(folder: Path, count: int) -> Figure:
         while events := store.events(after):
             numbers.update(event.id for event in events)
             after = events[-1].id
-    lost = WRITERS * (count + 1) - len(numbers)
-    return Figure(
-        f"events lost by {WRITERS} writers, lock errors", lost + failed, "", 0, samples=WRITERS * (count + 1)
-    )
+    written = WRITERS * (2 * count + 1)
+    lost = written - len(numbers)
+    return Figure(f"events lost by {WRITERS} writers, lock errors", lost + failed, "", 0, samples=written)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,9 @@ def test_a_plan_a_run_and_what_it_left(stacktui: Run) -> None:
     assert set(run) >= RUN | {"version", "steps", "metrics", "stack_snapshot", "code"}
     assert all(set(each) >= STEP for each in run["steps"])
     assert set(run["code"]) >= {"digest", "commit", "dirty"}
+    assert set(run) >= {"group", "note", "pinned", "resumes", "waits_for", "retry_of", "labels"}
+    assert set(run["environment"]) >= {"host", "user", "python", "packages", "gpus", "commit", "dirty"}
+    assert all((step["attempts"], step["progress"]) == ([], None) for step in run["steps"])
     produced = run["steps"][0]["outputs"]["output"]
     assert run["steps"][1]["inputs"] == {"values": produced} or produced in run["steps"][1]["inputs"].values()
 
@@ -129,8 +132,11 @@ def test_a_plan_a_run_and_what_it_left(stacktui: Run) -> None:
     for words in (
         ("runs", "list"), ("runs", "show", run_id), ("runs", "compare", run_id, other), ("artifact", "list"),
         ("artifact", "show", produced), ("artifact", "lineage", produced), ("step", "show", run_id, "report"),
+        ("runs", "wait", run_id), ("runs", "label", run_id, "a=b"), ("runs", "note", run_id, "words"),
+        ("runs", "pin", run_id), ("runs", "pin", run_id, "--off"), ("runs", "logs", "last", "--tail", "3"),
         ("experiment", "list"), ("experiment", "show", run_id), ("experiment", "compare", run_id, other),
-        ("store", "facts", "--check"), ("store", "compact"), ("plan", "hello"), ("runs", "logs", run_id), ("alert", "list"),
+        ("store", "facts", "--check"), ("store", "compact"), ("plan", "hello"), ("runs", "logs", run_id),
+        ("alert", "list"), ("runs", "show", "last"), ("runs", "delete", run_id, "--yes"),
     ):  # fmt: skip
         shown = stacktui(*words)
         assert shown.code == 0, (words, shown.err)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from stacktui.categories.base import Surroundings
-from stacktui.categories.errors import ComponentError, DigestMismatch
+from stacktui.categories.errors import ComponentError, DigestMismatch, NotFound
 from stacktui.flavors.local.artifact_store import LocalArtifactStore, LocalArtifactStoreConfig
 from stacktui.testing.contracts.artifact_store import ArtifactStoreContract
 
@@ -63,8 +65,120 @@ def test_same_content_is_written_once(component: LocalArtifactStore, tmp_path: P
     (tmp_path / "same").write_bytes(b"same")
     component.put_bytes(b"same")
     component.put_file(tmp_path / "same")
-    after = file.stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert file.stat().st_ino == before.st_ino
+
+
+_LONG_AGO = 1_600_000_000
+_LATER = datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def _aged(component: LocalArtifactStore, path: str) -> Path:
+    file = component.local_path(path)
+    assert file is not None
+    os.utime(file, (_LONG_AGO, _LONG_AGO))
+    return file
+
+
+def test_content_that_is_put_again_is_young_again(component: LocalArtifactStore, tmp_path: Path) -> None:
+    stored = component.put_bytes(b"same")
+    file = _aged(component, stored.path)
+    component.put_bytes(b"same")
+    assert file.stat().st_mtime > _LONG_AGO
+    _aged(component, stored.path)
+    (tmp_path / "same").write_bytes(b"same")
+    component.put_file(tmp_path / "same")
+    assert file.stat().st_mtime > _LONG_AGO
+    assert not component.remove_unused(stored.path, _LATER)
+    assert component.exists(stored.path)
+
+
+def test_unused_content_is_removed_once(component: LocalArtifactStore) -> None:
+    stored = component.put_bytes(b"old")
+    _aged(component, stored.path)
+    assert component.remove_unused(stored.path, _LATER)
+    assert not component.exists(stored.path)
+    with pytest.raises(NotFound):
+        component.remove_unused(stored.path, _LATER)
+    assert component.put_bytes(b"old") == stored
+    assert component.exists(stored.path)
+
+
+@pytest.mark.parametrize("when", ["before it is moved aside", "after it was moved aside"])
+def test_content_that_is_put_while_it_is_removed_is_there_afterwards(
+    component: LocalArtifactStore, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    stored = component.put_bytes(b"wanted again")
+    _aged(component, stored.path)
+    rename = os.rename
+
+    def between(source: str, target: str) -> None:
+        if when.startswith("before"):
+            component.put_bytes(b"wanted again")
+        rename(source, target)
+        if when.startswith("after"):
+            component.put_bytes(b"wanted again")
+
+    monkeypatch.setattr(os, "rename", between)
+    component.remove_unused(stored.path, _LATER)
+    assert component.read_bytes(stored.path, stored.digest) == b"wanted again"
+    assert [path.name for path in _files(component)] == [Path(stored.path).name]
+
+
+def _files(component: LocalArtifactStore) -> list[Path]:
+    return [path for path in (component.around.state / "artifacts").rglob("*") if path.is_file()]
+
+
+_DIES_WHILE_PUTTING = """
+import os, sys
+from pathlib import Path
+from stacktui.categories.base import Surroundings
+from stacktui.flavors.local import artifact_store
+folder = Path(sys.argv[1])
+store = artifact_store.LocalArtifactStore(
+    artifact_store.LocalArtifactStoreConfig(), Surroundings("s", folder, folder / ".stacktui", folder)
+)
+os.replace = lambda *_: (print("there", flush=True), sys.stdin.read(), os._exit(9))
+store.put_bytes(b"half way", sys.argv[2])
+"""
+
+
+def test_what_dead_writers_left_is_found_and_what_living_ones_write_is_not(
+    component: LocalArtifactStore,
+) -> None:
+    arguments = [sys.executable, "-c", _DIES_WHILE_PUTTING, str(component.around.workspace)]
+    program = subprocess.Popen([*arguments, "dead"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert program.stdout is not None
+    assert program.stdout.readline() == b"there\n"
+    program.communicate()
+    (left,) = _files(component)
+    assert list(component.list()) == []
+    assert list(component.leftovers()) == []
+    os.utime(left, (_LONG_AGO, _LONG_AGO))
+    (found,) = component.leftovers()
+    assert found.size == len(b"half way")
+    descriptor = os.open(left, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert list(component.leftovers()) == []
+    os.close(descriptor)
+    component.delete(found.path)
+    assert _files(component) == []
+
+
+def test_a_writer_holds_what_it_writes(
+    component: LocalArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def looked(descriptor: int, mode: str) -> object:
+        (file,) = _files(component)
+        os.utime(file, (_LONG_AGO, _LONG_AGO))
+        seen.append(list(component.leftovers()) == [])
+        return opened(descriptor, mode)
+
+    opened = os.fdopen
+    monkeypatch.setattr(os, "fdopen", looked)
+    component.put_bytes(b"now")
+    assert seen == [True]
 
 
 @pytest.mark.parametrize("torn", [b"", b"\0\0\0\0\0\0", b"con"])

@@ -17,7 +17,7 @@ from stacktui.categories.base import Surroundings
 from stacktui.categories.errors import ComponentError, NotFound, StoreBusy, StoreVersion
 from stacktui.categories.metadata_store import RunQuery
 from stacktui.flavors.sqlite import connection as connection_module
-from stacktui.flavors.sqlite import schema
+from stacktui.flavors.sqlite import filesystem, schema
 from stacktui.flavors.sqlite.filesystem import is_local, local_by_mount, local_by_mountinfo
 from stacktui.flavors.sqlite.metadata_store import SqliteMetadataStore, SqliteMetadataStoreConfig
 from stacktui.testing.contracts.nouns import a_run, a_step
@@ -287,6 +287,35 @@ def test_the_journal_fits_the_file_system(store: SqliteMetadataStore) -> None:
     moved.create_run(a_run(), [])
     assert moved.store_facts().journal == "wal"
     moved.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's table of mounts")
+@pytest.mark.parametrize("kind", ["nfs4", "fuse.nobody-knows-it", "lustre"])
+def test_a_file_system_that_is_not_known_to_be_local_gets_no_wal(
+    store: SqliteMetadataStore, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = store.path.parent / f"on-{kind}"
+    folder.mkdir()
+
+    def with_it(text: str, asked: Path) -> bool:
+        return local_by_mountinfo(f"{text}99 1 0:99 / {folder.resolve()} rw - {kind} there rw\n", asked)
+
+    monkeypatch.setattr(filesystem, "local_by_mountinfo", with_it)
+    is_local.cache_clear()
+    try:
+        with again(store, path=str(folder / "runs.db")) as remote:
+            run = a_run(status="running", finished_at=None)
+            remote.create_run(run, [])
+            with remote.hold(run.id):
+                remote.record_step(a_step(run))
+                assert remote.run(run.id).status == "running"
+            assert remote.store_facts(check=True).journal == "delete"
+            assert remote._db.writer().execute("PRAGMA synchronous").fetchone() == (2,)
+            assert sorted(file.name for file in folder.iterdir()) == ["runs.db"]
+        store.create_run(a_run(), [])
+        assert store.store_facts().journal == "wal"
+    finally:
+        is_local.cache_clear()
 
 
 def test_a_wal_on_a_network_is_converted_or_refused(store: SqliteMetadataStore) -> None:

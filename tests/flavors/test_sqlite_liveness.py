@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
+import subprocess
+import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from stacktui.categories.base import Surroundings
-from stacktui.categories.errors import ComponentError
-from stacktui.categories.metadata_store import RunQuery
-from stacktui.flavors.sqlite import liveness, runs
+from stacktui.categories.base import Caller, Surroundings
+from stacktui.categories.errors import ComponentError, NotFound
+from stacktui.categories.metadata_store import MetadataStore, RunQuery
+from stacktui.flavors.sqlite import liveness
 from stacktui.flavors.sqlite.metadata_store import SqliteMetadataStore, SqliteMetadataStoreConfig
 from stacktui.model.base import now
 from stacktui.model.run import Run, RunStatus
@@ -76,7 +82,7 @@ def test_the_heart_beats(store: SqliteMetadataStore, run: Run, monkeypatch: pyte
         assert store.last_event() == events
 
 
-def test_without_locks_the_heart_has_to_do(
+def test_without_locks_the_process_counts_here_and_the_heart_elsewhere(
     store: SqliteMetadataStore, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_locks(*_: object) -> None:
@@ -86,7 +92,15 @@ def test_without_locks_the_heart_has_to_do(
     with store.hold(run.id):
         assert store.is_held(run.id)
         say(store, beat_at=time.time() - liveness.LOST_AFTER_S - 1)
+        assert store.is_held(run.id)
+        say(store, pid=1)
         assert not store.is_held(run.id)
+        # As an older version recorded it, and as it looks from elsewhere.
+        for unknown in ({"started": ""}, {"host": "other-box"}):
+            say(store, **unknown, beat_at=time.time())
+            assert store.is_held(run.id)
+            say(store, beat_at=time.time() - liveness.LOST_AFTER_S - 1)
+            assert not store.is_held(run.id)
     assert not store.is_held(run.id)
 
 
@@ -135,7 +149,7 @@ def test_a_queued_run_waits_until_somebody_took_it(store: SqliteMetadataStore) -
 
 
 def test_a_run_whose_runner_never_came_is_lost(store: SqliteMetadataStore) -> None:
-    created_at = now() - runs.START_WITHIN - timedelta(seconds=1)
+    created_at = now() - liveness.START_WITHIN - timedelta(seconds=1)
     queued = a_run(status=RunStatus.QUEUED, created_at=created_at, started_at=None, finished_at=None)
     store.create_run(queued, [])
     assert store.run(queued.id).status is RunStatus.LOST
@@ -176,3 +190,240 @@ def test_tells_processes_apart() -> None:
     assert here.pid == os.getpid()
     assert here.started
     assert here.boot
+
+
+# A process that was started to hold a run.
+
+
+def queued(store: SqliteMetadataStore, **fields: object) -> Run:
+    made = a_run(**{"status": RunStatus.QUEUED, "started_at": None, "finished_at": None, **fields})
+    store.create_run(made, [])
+    return made
+
+
+@contextlib.contextmanager
+def a_process() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def shown(store: SqliteMetadataStore, run: Run) -> RunStatus:
+    """The run's status: the same by itself, in lists, filters and counts."""
+    status = store.run(run.id).status
+    for listed in RunStatus:
+        query = RunQuery(status=(listed,))
+        assert (run.id in [found.id for found in store.runs(query).runs]) == (listed is status), listed
+        assert store.count_runs(query) == len(store.runs(query).runs)
+    assert {found.id: found.status for found in store.runs(RunQuery()).runs}[run.id] is status
+    return status
+
+
+def test_a_runner_that_died_before_it_held_is_lost_at_once(store: SqliteMetadataStore) -> None:
+    # Created long ago: that its process lives counts, however long it takes.
+    run = queued(store, created_at=now() - timedelta(days=1))
+    assert shown(store, run) is RunStatus.LOST
+    with a_process() as process:
+        before = store.last_event()
+        store.expect(run.id, process.pid)
+        assert shown(store, run) is RunStatus.QUEUED
+        assert not store.is_held(run.id)
+        holder = store.run(run.id).holder
+        assert holder is not None
+        assert holder.pid == process.pid
+        with pytest.raises(ComponentError, match="queued"):
+            store.delete_run(run.id)
+        process.kill()
+        process.wait()
+        assert shown(store, run) is RunStatus.LOST
+        # Whoever looks writes nothing, and so does whoever waits.
+        assert store.last_event() == before
+
+
+def test_one_that_ended_before_it_was_named_is_lost(store: SqliteMetadataStore) -> None:
+    run = queued(store)
+    with a_process() as process:
+        process.kill()
+        process.wait()
+        store.expect(run.id, process.pid)
+    assert shown(store, run) is RunStatus.LOST
+
+
+def test_a_pid_that_another_process_has_now_is_not_it(store: SqliteMetadataStore) -> None:
+    run = queued(store)
+    store.expect(run.id, os.getpid())
+    assert shown(store, run) is RunStatus.QUEUED
+    say(store, started="1")
+    assert shown(store, run) is RunStatus.LOST
+
+
+def test_the_holder_takes_the_place_of_the_one_that_was_expected(store: SqliteMetadataStore) -> None:
+    run = queued(store)
+    store.expect(run.id, os.getpid())
+    with store.hold(run.id):
+        assert store.is_held(run.id)
+        # Named late, by a slow starter: nothing changes.
+        store.expect(run.id, 1)
+        assert store.is_held(run.id)
+        assert shown(store, run) is RunStatus.QUEUED
+        store.update_run(run.id, status=RunStatus.RUNNING)
+        assert shown(store, run) is RunStatus.RUNNING
+    assert shown(store, run) is RunStatus.LOST
+    store.update_run(run.id, status=RunStatus.FAILED)
+    store.expect(run.id, os.getpid())
+    assert shown(store, run) is RunStatus.FAILED
+    with pytest.raises(NotFound):
+        store.expect("none", os.getpid())
+
+
+def test_a_resumed_run_waits_for_its_new_runner(store: SqliteMetadataStore, run: Run) -> None:
+    assert shown(store, run) is RunStatus.LOST
+    store.expect(run.id, os.getpid())
+    assert shown(store, run) is RunStatus.RUNNING
+    with store.hold(run.id):
+        assert shown(store, run) is RunStatus.RUNNING
+
+
+def test_a_run_is_handed_over_without_being_lost_in_between(store: SqliteMetadataStore, run: Run) -> None:
+    with a_process() as process:
+        with store.hold(run.id):
+            store.expect(run.id, process.pid)
+            assert shown(store, run) is RunStatus.RUNNING
+        assert shown(store, run) is RunStatus.RUNNING
+        assert not store.is_held(run.id)
+        with store.hold(run.id):
+            assert store.is_held(run.id)
+        assert shown(store, run) is RunStatus.LOST
+
+
+def test_from_another_host_an_expected_runner_has_a_minute(store: SqliteMetadataStore) -> None:
+    run = queued(store)
+    store.expect(run.id, os.getpid())
+    for far in ({"host": "other-box"}, {"boot": "another-boot"}):
+        say(store, **far, beat_at=time.time())
+        assert shown(store, run) is RunStatus.QUEUED
+        say(store, beat_at=time.time() - liveness.START_WITHIN.total_seconds() - 1)
+        assert shown(store, run) is RunStatus.LOST
+
+
+def test_what_is_cleared_up_stays_lost(store: SqliteMetadataStore, run: Run) -> None:
+    dead = queued(store)
+    with a_process() as process:
+        store.expect(dead.id, process.pid)
+    with store.hold(run.id):
+        (holds,) = store._db.writer().execute("SELECT count(*) FROM holds").fetchone()
+        assert holds == 1
+        assert shown(store, dead) is RunStatus.LOST
+
+
+# Those who only look.
+
+
+def files_of(store: SqliteMetadataStore) -> dict[str, tuple[bytes, int]]:
+    """What lies in the store's folder, but for the shared memory, which is locks and no data."""
+    return {
+        file.name: (file.read_bytes(), file.stat().st_mtime_ns)
+        for file in store.path.parent.iterdir()
+        if file.is_file() and not file.name.endswith("-shm")
+    }
+
+
+def readonly(store: SqliteMetadataStore) -> SqliteMetadataStore:
+    around = replace(store.around, caller=Caller(readonly=True))
+    return SqliteMetadataStore(store.config, around)
+
+
+def look(reader: SqliteMetadataStore, run: Run) -> None:
+    assert shown(reader, run) is RunStatus.LOST
+    reader.steps(run.id)
+    reader.events(0)
+    reader.store_facts(check=True)
+    assert reader.probe().ok
+    with pytest.raises(ComponentError, match="read only"):
+        reader.update_run(run.id, note="x")
+
+
+def test_a_reader_sees_that_a_run_is_lost_and_writes_nothing(store: SqliteMetadataStore, run: Run) -> None:
+    with elsewhere(store, hold_until_told) as holder:
+        holder.pipe.send(run.id)
+        holder.receive()
+        store.close()
+        with readonly(store) as reader:
+            assert shown(reader, run) is RunStatus.RUNNING
+            holder.kill()
+            # What the killed one wrote last is in the WAL, and stays there.
+            before = files_of(store)
+            assert before["metadata.db-wal"][0]
+            look(reader, run)
+        assert files_of(store) == before
+        with readonly(store) as reader:
+            look(reader, run)
+        assert files_of(store) == before
+    # Closed by one who may write, it is one file, and a reader leaves it alone.
+    assert store.run(run.id).status is RunStatus.LOST
+    store.close()
+    before = files_of(store)
+    assert list(before) == ["metadata.db"]
+    with readonly(store) as reader:
+        look(reader, run)
+        assert list(store.path.parent.glob("metadata.db*")) == [store.path]
+        # When somebody writes after all, it sees that.
+        store.update_run(run.id, note="seen")
+        assert reader.run(run.id).note == "seen"
+        with store.hold(run.id):
+            assert shown(reader, run) is RunStatus.RUNNING
+    assert files_of(store)["metadata.db-wal"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_reader_in_a_folder_that_it_cannot_write(killed: bool) -> None:
+    # Below the folder of temporary files, whose folders others may enter; as root only another user may not write.
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        around = Surroundings("local", folder, folder, folder)
+        with SqliteMetadataStore(SqliteMetadataStoreConfig(), around) as store:
+            run = a_run(status=RunStatus.RUNNING, finished_at=None)
+            if killed:
+                with elsewhere(store, make_and_hold) as holder:
+                    holder.pipe.send(run)
+                    holder.receive()
+                    holder.kill()
+            else:
+                store.create_run(run, [])
+        for file in folder.iterdir():
+            file.chmod(0o444 if file.is_file() else 0o555)
+        folder.chmod(0o555)
+        before = files_of(store)
+        assert ("metadata.db-wal" in before) == killed
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                if os.getuid() == 0:
+                    os.setgroups([])
+                    os.setgid(65534)
+                    os.setuid(65534)
+                with SqliteMetadataStore(SqliteMetadataStoreConfig(), around) as reader:
+                    assert shown(reader, run) is RunStatus.LOST
+                    assert reader.probe().ok
+                    with pytest.raises(ComponentError, match="permissions"):
+                        reader.update_run(run.id, note="x")
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert files_of(store) == before
+        folder.chmod(0o755)
+
+
+def make_and_hold(store: MetadataStore, pipe: Connection) -> None:
+    """Record the run that arrives, hold it, say so, and never let go."""
+    run = pipe.recv()
+    store.create_run(run, [])
+    with store.hold(run.id):
+        pipe.send("held")
+        pipe.recv()

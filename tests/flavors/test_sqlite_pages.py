@@ -18,6 +18,8 @@ from stacktui.testing.contracts.nouns import a_run
 PIPELINES = ("training", "training-nightly", "inference")
 STACKS = ("prod", "prod-eu")
 WORDS = ("amber", "falcon", "amber falcon", "")
+GROUPS = ("sweep-1", "sweep-10")
+LABELS = ("words=amber", "words=amber falcon", "words=", "words", "amber", "words=Amber", "a=words")
 
 
 class Drawn(NamedTuple):
@@ -27,6 +29,8 @@ class Drawn(NamedTuple):
     pipeline: str
     stack: str
     words: str
+    group: str | None
+    pinned: bool
 
 
 runs = st.lists(
@@ -36,6 +40,8 @@ runs = st.lists(
         st.sampled_from(PIPELINES),
         st.sampled_from(STACKS),
         st.sampled_from(WORDS),
+        st.sampled_from((None, None, *GROUPS)),
+        st.booleans(),
     ),
     max_size=25,
 )
@@ -44,6 +50,9 @@ queries = st.builds(
     status=st.lists(st.sampled_from(list(RunStatus)), unique=True, max_size=3).map(tuple),
     pipeline=st.none() | st.sampled_from(PIPELINES),
     stack=st.none() | st.sampled_from(STACKS),
+    group=st.none() | st.sampled_from(GROUPS),
+    label=st.none() | st.sampled_from(LABELS),
+    pinned=st.none() | st.booleans(),
     search=st.none() | st.sampled_from(["amber", "amb", "amber falcon", "falcon amber"]),
     oldest_first=st.booleans(),
     limit=st.integers(1, 7),
@@ -62,11 +71,14 @@ def emptied(store: SqliteMetadataStore, drawn: list[Drawn]) -> list[Run]:
     """A store with just these runs; returns them as they are to be found, oldest first."""
     store.create_run(a_run(), [])
     with store._db.write() as connection:
-        for table in ("runs", "run_details", "events"):
+        for table in ("runs", "run_details", "run_labels", "events"):
             connection.execute(f"DELETE FROM {table}")
     found = []
     for one in drawn:
-        run = a_run(status=one.status, pipeline=one.pipeline, stack=one.stack, labels={"words": one.words})
+        run = a_run(
+            status=one.status, pipeline=one.pipeline, stack=one.stack, labels={"words": one.words},
+            group=one.group, pinned=one.pinned,
+        )  # fmt: skip
         store.create_run(run, [])
         if run.status is RunStatus.RUNNING:
             run = run.model_copy(update={"status": RunStatus.LOST})
@@ -81,6 +93,9 @@ def fits(run: Run, query: RunQuery) -> bool:
         (not query.status or run.status in query.status)
         and query.pipeline in (None, run.pipeline)
         and query.stack in (None, run.stack)
+        and query.group in (None, run.group)
+        and query.pinned in (None, run.pinned)
+        and (query.label in (None, "words", f"words={run.labels['words']}"))
         and all(word in words for word in asked[:-1])
         and (not asked or any(word.startswith(asked[-1]) for word in words))
     )

@@ -125,11 +125,9 @@ def test_finds_what_begins_so(
 
 
 def test_asks_for_whole_words_and_the_last_one_begun() -> None:
-    assert search.match("Amber fal") == '{name pipeline params error labels} : ("Amber" AND "fal" *)'
-    assert search.match("x", status="failed", stack=None) == (
-        '{name pipeline params error labels} : ("x" *) AND status : "failed"'
-    )
-    assert search.match(" -- ") is None
+    assert search.words("Amber fal") == '{name pipeline params error labels note} : ("Amber" AND "fal" *)'
+    assert search.words(" -- ") is None
+    assert search.phrase("stack", 'a "b"') == 'stack : "a ""b"""'
 
 
 def test_says_that_something_is_no_text(store: SqliteMetadataStore) -> None:

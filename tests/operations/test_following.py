@@ -14,8 +14,10 @@ from stacktui.categories.private import make_folder
 from stacktui.model.base import now, uuid7
 from stacktui.model.execution import LogLine
 from stacktui.model.run import Run, RunStatus, StepRun, StepStatus
+from stacktui.operations.attention import LeaveRunning
 from stacktui.operations.errors import OperationError
-from stacktui.operations.following import Logs, run_events
+from stacktui.operations.following import run_events
+from stacktui.operations.run_logs import Logs
 from stacktui.operations.session import Session
 from stacktui.pipelines.logs import LogWriter, log_path
 from tests.operations.support import do
@@ -108,9 +110,84 @@ def test_an_interrupt_asks_the_run_to_stop_and_a_second_one_leaves(session: Sess
         assert [request.data["what"] for request in store.requests(run_id)] == ["stop"]
         seen.append(next(events).event)
         assert set(seen) == {"stop_requested", "request"}
+        left = events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+        assert (left.event, left.data) == ("left_running", {"stopping": True})
         with pytest.raises(KeyboardInterrupt):
-            events.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+            next(events)
         assert len(store.requests(run_id)) == 1
+
+
+def test_whoever_leaves_asks_for_nothing(session: Session, run_id: str) -> None:
+    store = session.live().metadata_store
+    events = run_events(session, store, run_id)
+    assert next(events).event == "run_created"
+    left = events.throw(LeaveRunning())  # type: ignore[attr-defined]
+    assert (left.event, left.data, left.answer) == ("left_running", {"stopping": False}, True)
+    assert list(events) == []
+    assert store.requests(run_id) == []
+
+
+def test_who_comes_later_hears_only_what_is_new(session: Session, run_id: str) -> None:
+    store = session.live().metadata_store
+    with store.hold(run_id):
+        store.update_run(run_id, status=RunStatus.RUNNING, started_at=now())
+        writing = dict(writers(session, run_id))
+        writing["a"].write(LogLine(at=now(), stream="stdout", text="before"))
+        events = run_events(session, store, run_id, after=store.last_event())
+        store.record_step(StepRun(run_id=run_id, name="a", position=0, status=StepStatus.RUNNING))
+        assert next(events).event == "step_started"
+        for name, writer in writing.items():
+            writer.write(LogLine(at=now(), stream="stdout", text=f"after {name}"))
+            writer.close()
+        store.update_run(run_id, status=RunStatus.SUCCEEDED, finished_at=now())
+    assert [event.text for event in events if event.event == "log"] == ["after a", "after b"]
+
+
+@pytest.mark.parametrize("lines", [1, 7, 30])
+def test_the_last_lines_of_a_log_and_those_that_follow(session: Session, run_id: str, lines: int) -> None:
+    for number, (_, writer) in enumerate(writers(session, run_id)):
+        for count in range(20):
+            writer.write(
+                LogLine(at=START + timedelta(seconds=2 * count + number), stream="stdout", text=str(count))
+            )
+        writer.close()
+    store = session.live().metadata_store
+    with store.hold(run_id):
+        store.update_run(run_id, status=RunStatus.SUCCEEDED, finished_at=now())
+    every = [(line.step, line.text) for line in do(session, "runs logs", run_id=run_id)]
+    assert len(every) == 40
+    for follow in (False, True):
+        found = do(session, "runs logs", run_id=run_id, tail=lines, follow=follow)
+        assert [(line.step, line.text) for line in found] == every[-lines:]
+
+
+def test_a_log_larger_than_a_page_stays_in_order_beside_others(session: Session, run_id: str) -> None:
+    for name, writer in writers(session, run_id):
+        for count in range(12_000 if name == "a" else 30):
+            at = START + timedelta(milliseconds=count if name == "a" else 400 * count)
+            writer.write(LogLine(at=at, stream="stdout", text=str(count)))
+        writer.close()
+    logs = Logs(session, run_id, None)
+    first = logs.new()
+    assert len(first) < 12_030
+    found = [*first]
+    while logs.more:
+        found += logs.new()
+    assert len(found) == 12_030
+    assert [line.at for line in found] == sorted(line.at for line in found)
+
+
+def test_of_what_is_drawn_over_only_the_last_state_is_a_line(session: Session, run_id: str) -> None:
+    writing = dict(writers(session, run_id))
+    for text in ("10%", "20%"):
+        writing["a"].write(LogLine(at=START, stream="stderr", text=text, partial=True))
+    writing["b"].write(LogLine(at=START, stream="stderr", text="50%", partial=True))
+    writing["b"].write(LogLine(at=START, stream="stderr", text="100%\nafter"))
+    # One that goes on, or whose runner is gone, ends with how it stands.
+    assert [part.text for part in do(session, "runs logs", run_id=run_id)] == ["100%", "after", "20%"]
+    writing["a"].write(LogLine(at=START, stream="stderr", text="100%"))
+    lines = [(part.step, part.text) for part in do(session, "runs logs", run_id=run_id)]
+    assert sorted(lines) == [("a", "100%"), ("b", "100%"), ("b", "after")]
 
 
 def test_a_run_whose_holder_died_ends_as_lost(session: Session, run_id: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,7 +88,14 @@ def test_a_stack_with_a_hole_is_refused(make: Make) -> None:
 def test_what_is_recorded(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     here = make()
     folders: list[Path] = []
-    monkeypatch.setattr(launch, "spawn_runner", folders.append)
+    # In the runner's place: a process that lives, and never takes the run.
+    waits = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+    def spawned(folder: Path, **_: object) -> int:
+        folders.append(folder)
+        return waits.pid
+
+    monkeypatch.setattr(launch, "spawn_runner", spawned)
     before = os.umask(0)
     try:
         run_id = here.start(params={"n": "7"}, name="nightly", steps={"fit": StepSettings(retries=2)})

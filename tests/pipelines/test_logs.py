@@ -46,9 +46,9 @@ def test_what_was_written_is_read_page_by_page(
         lines, offset = texts_of(state, "fit", offset, limit)
         if not lines:
             break
-        assert len(lines) <= limit
         found += lines
-    assert found == texts
+    # A record is read whole, whatever number of lines it holds.
+    assert found == [line for text in texts for line in text.split("\n")]
     if texts:
         assert read_log(state, RUN, "fit", 1).lines[0].at == START
 
@@ -83,7 +83,7 @@ def test_what_is_no_line_of_ours_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_nothing_there_is_nothing_to_read(tmp_path: Path) -> None:
-    assert read_log(tmp_path, RUN, "fit", None, 7) == ([], 7)
+    assert read_log(tmp_path, RUN, "fit", None, 7)[:2] == ([], 7)
     assert step_logs(tmp_path, RUN) == []
 
 

@@ -260,9 +260,7 @@ def frames(draw: Any) -> Any:
 @ROUNDS
 @given(frame=frames())
 def test_frames_come_back_equal(store: LocalArtifactStore, frame: Any) -> None:
-    # Without rows a categorical column has no categories, which Parquet cannot say.
-    expect = "parquet" if len(frame) else None
-    pd.testing.assert_frame_equal(again(frame, store, expect), frame)
+    pd.testing.assert_frame_equal(again(frame, store, "parquet"), frame)
 
 
 @pytest.mark.parametrize(
@@ -273,6 +271,17 @@ def test_frames_come_back_equal(store: LocalArtifactStore, frame: Any) -> None:
         pd.DataFrame({"x": [1, 2]}, index=pd.date_range("2024-01-01", periods=2, freq="D", tz="UTC")),
         pd.DataFrame({"p": pd.period_range("2024", periods=2, freq="M")}),
         pd.DataFrame(),
+        pd.DataFrame(index=[3, 1]),
+        pd.DataFrame([[1, 2]], columns=["a", "a"]),
+        pd.DataFrame([[1, 2, 3]], columns=[("a", 1), 2, None]),
+        pd.DataFrame({"x": pd.Categorical([2, 1], categories=[3, 2, 1], ordered=True)}),
+        pd.DataFrame({"x": pd.Categorical([], categories=["a", "b"])}),
+        pd.DataFrame({"x": pd.to_datetime(["2024-01-01"]).as_unit("s").tz_localize("+02:00")}),
+        pd.DataFrame({"x": pd.to_datetime(["2024-03-31 02:30"]).tz_localize("Asia/Tokyo")}),
+        pd.DataFrame({"x": pd.array(["a", None], dtype="string[pyarrow]")}),
+        pd.DataFrame({"i": pd.array([1, None], "Int8"), "b": pd.array([True, None], "boolean")}),
+        pd.DataFrame({"x": pd.interval_range(0, 2), "d": pd.to_timedelta([1, 2], unit="s")}),
+        pd.DataFrame([[1, "a"]], columns=["a", "a"], index=pd.Index(["r"], name="a")),
     ],
 )
 def test_frames_with_something_special(store: LocalArtifactStore, frame: Any) -> None:
@@ -284,8 +293,9 @@ def test_frames_with_something_special(store: LocalArtifactStore, frame: Any) ->
     [
         pd.DataFrame({"x": [1, "a", None]}),
         pd.DataFrame({"x": [[1], [2, 3]]}),
-        pd.DataFrame([[1, 2]], columns=["a", "a"]),
         pd.DataFrame({"x": ["a", None, float("nan")]}),
+        pd.DataFrame({"x": pd.arrays.SparseArray([0, 0, 1])}),
+        pd.DataFrame({"x": [1j]}),
     ],
 )
 def test_frames_that_parquet_would_change_are_pickled(store: LocalArtifactStore, frame: Any) -> None:
@@ -299,8 +309,25 @@ def test_series(store: LocalArtifactStore, name: Any) -> None:
 
 
 def test_arrow_tables(store: LocalArtifactStore) -> None:
-    table = pa.table({"x": [1, None], "y": [["a"], []]})
-    assert again(table, store, "parquet").equals(table)
+    table = pa.table({"x": [1, None], "y": [["a"], []], "z": pa.array(["p", "q"]).dictionary_encode()})
+    for each in (table, table.replace_schema_metadata({"unit": "m"}), table.slice(2), pa.table({})):
+        assert again(each, store, "parquet").equals(each, check_metadata=True)
+
+
+def test_what_arrow_has_and_parquet_has_not_is_pickled(store: LocalArtifactStore) -> None:
+    table = pa.table({"x": pa.array([(1, 2, 3)], pa.month_day_nano_interval())})
+    assert again(table, store, "pickle").equals(table)
+
+
+def test_notes_on_a_frame_are_kept_or_the_frame_is_pickled(store: LocalArtifactStore) -> None:
+    for notes, expect in (
+        ({"source": "web", "n": [1, None]}, "parquet"),
+        ({"when": date(2024, 1, 1)}, "pickle"),
+        ({1: (2, 3)}, "pickle"),
+    ):
+        frame = pd.DataFrame({"x": [1]})
+        frame.attrs = notes
+        assert again(frame, store, expect).attrs == notes
 
 
 def test_a_file_comes_back_under_its_name(store: LocalArtifactStore, tmp_path: Path) -> None:

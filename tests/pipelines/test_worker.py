@@ -17,7 +17,6 @@ from stacktui.model.execution import LogLine
 from stacktui.model.masking import Masker
 from stacktui.model.run import StepStatus
 from stacktui.model.secretref import SecretRef
-from stacktui.pipelines.capture import LineMaker
 from tests.pipelines.working import Bench, bench
 
 Make = Callable[[str], Bench]
@@ -381,16 +380,6 @@ def test_a_run_that_cannot_be_set_up_fails_its_steps(tmp_path: Path) -> None:
         error = here.do("one", "n").error
         assert error is not None
         assert "has no artifact store" in error.message
-
-
-def test_pieces_become_lines() -> None:
-    found: list[tuple[float, str, str]] = []
-    lines = LineMaker("stdout", lambda *line: found.append(line), Masker(["secret"]))
-    for at, piece in enumerate(["a", "b\nc", "\n\nsec", "ret\n", "tail"]):
-        lines.write(piece, at)
-    assert [(at, text) for at, _, text in found] == [(1, "ab"), (2, "c"), (2, ""), (3, "******")]
-    lines.finish()
-    assert found[-1][2] == "tail"
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,10 @@ class Bench:
     def lines(self, *streams: str) -> list[str]:
         """What the last step wrote."""
         return [
-            event.text
+            line
             for event in self.events
-            if isinstance(event, LogLine) and (not streams or event.stream in streams)
+            if isinstance(event, LogLine) and not event.partial and (not streams or event.stream in streams)
+            for line in event.text.split("\n")
         ]
 
     def value(self, result: StepResult, output: str) -> Any:

@@ -36,6 +36,8 @@ class Scene(NamedTuple):
     theme: str = "stacktui-dark"
     broken: bool = False
     """On a workspace with mistakes in its files."""
+    staged: bool = False
+    """With runs that are on their way beside the recorded history."""
 
 
 _RUN = ("r", "j", "j", "j", "j", "enter")
@@ -63,6 +65,13 @@ SCENES: tuple[Scene, ...] = (
     Scene("problems", ("p",), ("did you mean",), broken=True),
     Scene("flavors", ("F",), ("subprocess",)),
     Scene("settings", ("comma",), ("high-contrast",)),
+    Scene("home-busy", (), ("digits-night", "53%"), staged=True),
+    Scene("home-busy-80x24", (), ("digits-night",), NARROW, staged=True),
+    Scene("runs-busy", ("r",), ("digits-waits", "team=vision"), staged=True),
+    Scene("sweep", ("r", "G", "slash", *"lr-0.1", "enter", "equals_sign"), ("accuracy",), staged=True),
+    Scene("run-resumed", ("r", "j", "j", "enter"), ("attempt 1", "65%"), staged=True),
+    Scene("run-about", ("r", "j", "j", "enter", "I"), ("A100",), staged=True),
+    Scene("retry", (*_RUN, "g", "j", "j", "j", "t"), ("kept", "the retry begins here")),
     Scene("help", ("question_mark",), ("keys",)),
 )
 
@@ -95,15 +104,27 @@ def stand_still() -> None:
 
 async def _draw_all(scenes: Sequence[Scene], folder: Path) -> dict[str, str]:
     from tests.screens.recording import restore
+    from tests.screens.staged import staged
 
     os.environ["STACKTUI_DATA"] = str(folder / "data")
     os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
     sound = restore(folder / "sound" / "demo")
     pictures = {}
     for scene in scenes:
-        root = _with_mistakes(folder) if scene.broken else sound
-        pictures[scene.name] = await _draw_one(scene, root)
+        if scene.staged:
+            with staged(_busy(folder)) as store:
+                del store
+                pictures[scene.name] = await _draw_one(scene, _busy(folder))
+        else:
+            pictures[scene.name] = await _draw_one(scene, _with_mistakes(folder) if scene.broken else sound)
     return pictures
+
+
+def _busy(folder: Path) -> Path:
+    from tests.screens.recording import restore
+
+    root = folder / "busy" / "demo"
+    return root if root.exists() else restore(root)
 
 
 async def _draw_one(scene: Scene, root: Path) -> str:

@@ -2,7 +2,7 @@
 
     python -m tests.stores.generate PATH --runs 100000
 
-All runs are in the lists, with parameters, labels, errors and search; the newest `whole` ones have steps,
+All runs are in the lists, with parameters, labels, groups, notes, pins, errors and search; the newest `whole` ones have steps,
 artifacts, metrics and events too, as the screen shows them. The same seed gives the same store, but for its ids' times.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stacktui.flavors.sqlite import artifacts, events, metrics, rows, runs
+from stacktui.flavors.sqlite import labels as run_labels
 from stacktui.flavors.sqlite.connection import Connections
 
 PIPELINES = (
@@ -129,18 +130,24 @@ def _batches(made: Iterable[_Made]) -> Iterator[list[_Made]]:
 
 
 def _insert_runs(connection: sqlite3.Connection, batch: list[_Made], source: random.Random) -> None:
-    values, details, tail = [], [], []
+    values, details, tail, labelled = [], [], [], []
     for run in batch:
         created = rows.stamp(run.created)
         finished = rows.stamp(run.created + timedelta(seconds=run.seconds))
         error = _ERRORS[source.getrandbits(8) % len(_ERRORS)] if run.status == "failed" else None
         name = f"{_ADJECTIVES[run.number % 10]}-{_THINGS[run.number // 10 % 10]}-{run.number}"
         params = f'{{"lr":{run.learning_rate},"epochs":{run.number % 50 + 1},"seed":{run.number % 1000}}}'
-        labels = f'{{"team":"{STACKS[run.number % 3]}","trigger":"{USERS[run.number % 3]}"}}'
+        labels = {"team": STACKS[run.number % 3], "trigger": USERS[run.number % 3]}
+        if run.number % 10_000 == 1:
+            labels["release"] = f"v{run.number // 10_000}"
+        labelled += run_labels.values(run.number, labels)
+        group = group_of(run.number)
+        note = f"compare with the {_THINGS[run.number % 7]}" if run.number % 500 == 2 else ""
         values.append((
-            run.id, name, run.pipeline, f"pipelines/{run.pipeline}.py:main", run.stack, run.status, params, labels,
-            created, created, finished, error, USERS[run.number % 3], "gpu-box-1", None,
-            '{"digest":"sha256:5e1f","commit":"0f3c2a1","dirty":false}', None,
+            run.id, name, run.pipeline, f"pipelines/{run.pipeline}.py:main", run.stack, run.status, params,
+            rows.packed(labels), created, created, finished, error, USERS[run.number % 3], "gpu-box-1", None,
+            '{"digest":"sha256:5e1f","commit":"0f3c2a1","dirty":false}', None, group, note,
+            int(run.number % 2_000 == 3), 0, "",
         ))  # fmt: skip
         details.append((run.number, _GRAPH, _SNAPSHOT, _ENVIRONMENT))
         tail.append(
@@ -149,7 +156,14 @@ def _insert_runs(connection: sqlite3.Connection, batch: list[_Made], source: ran
         tail.append((run.id, "run_finished", finished, f'{{"status":"{run.status}"}}'))
     connection.executemany(runs.INSERT_RUN, values)
     connection.executemany(runs.INSERT_DETAILS, details)
+    connection.executemany(run_labels.INSERT, labelled)
     connection.executemany(events.INSERT, tail)
+
+
+def group_of(number: int) -> str | None:
+    """Twenty runs of each thousand are a sweep, one after the other as they were started."""
+    thousand, place = divmod(number, 1_000)
+    return f"0190a000-0000-7000-8000-{thousand:012x}" if 100 <= place < 120 else None
 
 
 def _insert_whole(connection: sqlite3.Connection, batch: list[_Made]) -> None:

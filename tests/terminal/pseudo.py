@@ -42,6 +42,7 @@ KEYS = {
     "ctrl+s": b"\x13",
     "ctrl+u": b"\x15",
     "ctrl+c": b"\x03",
+    "ctrl+z": b"\x1a",
 }
 """Keys by name, as a terminal sends them; any other word is typed letter by letter."""
 
@@ -91,11 +92,16 @@ class Terminal:
             stdout=inside,
             stderr=inside,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - a controlling terminal is the point
+            preexec_fn=_as_at_a_terminal,  # noqa: PLW1509 - a controlling terminal is the point
             env={**base, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})},
             cwd=folder,
         )
         os.close(inside)
+
+    @property
+    def modes(self) -> list[object]:
+        """The terminal's modes as `tcgetattr` tells them."""
+        return list(termios.tcgetattr(self._descriptor))
 
     @property
     def text(self) -> str:
@@ -252,6 +258,13 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _as_at_a_terminal() -> None:
+    """In the new process: a controlling terminal, and its signals heard, also where who runs the tests is deaf."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _set_size(descriptor: int, columns: int, rows: int) -> None:

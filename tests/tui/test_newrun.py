@@ -64,7 +64,7 @@ async def test_the_plan_follows_what_is_typed(tmp_path: Path) -> None:
         await bench.press("enter", "tab")
         await bench.wait_for(lambda: fields(bench)["factor"].has_focus)
         await bench.types("7")
-        await bench.sees("plan: 2 cached of 4", "parameter `factor` changed since")
+        await bench.sees("plan: 2 cached of 4", "`factor` 2 → 7 since run")
         await bench.press("backspace")
         await bench.sees("plan: 4 cached of 4")
 

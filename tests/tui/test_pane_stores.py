@@ -160,3 +160,60 @@ async def test_images_are_built_shown_by_layer_and_deleted(root: Path) -> None:
         await bench.sees("delete image training:v1?")
         await bench.press("enter")
         await bench.sees("No images yet")
+
+
+async def test_an_artifact_is_tagged_and_saved_by_key(root: Path) -> None:
+    async with workbench(root) as bench:
+        kept = keep(bench.session, {"accuracy": 0.9})
+        await bench.press("2")
+        await bench.sees("fit/report")
+        await bench.press("enter", "t")
+        await bench.sees("A tag for fit/report v1.")
+        await bench.types("gold")
+        await bench.press("enter")
+        await bench.sees("v1 is gold now", "tags")
+        assert bench.session.store().artifact(kept.id).tags == ("gold",)
+        await bench.press("t")
+        await bench.sees("It has gold: one that it has is taken")
+        await bench.types("gold")
+        await bench.press("enter")
+        await bench.sees("v1 is no longer gold")
+        await bench.press("S")
+        await bench.sees("Write fit/report v1 to this file or folder", "report.json")
+        await bench.press("enter")
+        await bench.wait_for((root / "report.json").exists, "the file")
+        assert (root / "report.json").read_bytes() == b'{"accuracy": 0.9}'
+        await bench.press("S")
+        await bench.sees("report.json")
+        await bench.press("enter")
+        await bench.sees("exists already", "Do it anyway?")
+        await bench.press("escape")
+
+
+async def test_a_prune_is_shown_before_it_is_done(root: Path) -> None:
+    async with workbench(root) as bench:
+        for number in range(3):
+            keep(bench.session, {"number": number})
+        store = bench.session.store()
+        await bench.press("3", "enter")
+        await bench.sees("P prune")
+        await bench.press("P")
+        await bench.sees("How many of the newest runs", "stay?")
+        await bench.types("x")
+        await bench.sees("'x' is not a number")
+        await bench.press("backspace")
+        await bench.types("1")
+        await bench.press("enter")
+        await bench.sees("This would be removed for good:", "2  runs")
+        assert store.store_facts().counts["runs"] == 3
+        await bench.press("escape")
+        await bench.press("P")
+        await bench.sees("How many of the newest runs")
+        await bench.types("1")
+        await bench.press("enter")
+        await bench.sees("This would be removed for good:")
+        await bench.press("enter")
+        await bench.sees("removed 2 runs")
+        assert store.store_facts().counts["runs"] == 1
+        await bench.press("P", "enter")
+        await bench.sees("would remove nothing")

@@ -201,7 +201,7 @@ async def test_a_lost_run_says_so_with_its_last_event_and_what_to_do(tmp_path: P
         assert (event := last_event(store, run.id)) is not None
         assert event.kind == "step_started"
         await open_run(bench, run.id)
-        await bench.sees("? lost", "is gone without a word", "step started fit", "n starts it anew")
+        await bench.sees("? lost", "is gone without a word", "step started fit", "T resumes it")
         assert "fit" in bench.text()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from stacktui.cli.commands import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment, plural, short_id, size
-from stacktui.operations.artifact import ArtifactDocument, ArtifactList, ArtifactPreview, Lineage
+from stacktui.cli.words import moment, short_id, size
+from stacktui.operations.artifact import ArtifactContent, ArtifactDocument, ArtifactList, ArtifactPreview
+from stacktui.operations.errors import OperationError
 
 
 def listing(document: ArtifactList, face: Face) -> None:
@@ -82,35 +85,34 @@ def preview(document: ArtifactPreview, face: Face) -> None:
         face.err.line(Span(document.note or "there is more: --limit shows it", Tone.MUTED))
 
 
-def lineage(document: Lineage, face: Face) -> None:
-    """What it was made from above it, what was made from it below."""
-    rows = sorted(
-        document.nodes,
-        key=lambda node: (
-            -node.distance if node.direction == "upstream" else node.distance,
-            node.label,
-        ),
-    )
-    face.out.table(
-        (Column(""), Column("artifact"), Column("of", least=14), Column("type", least=8, drop=1)),
-        [
-            (
-                {"upstream": "made from", "self": "●", "downstream": "made into"}[node.direction],
-                short_id(node.id),
-                Span(node.label, Tone.STRONG if node.direction == "self" else Tone.PLAIN),
-                Span(node.type, Tone.MUTED),
+def content(document: ArtifactContent, face: Face) -> None:
+    """Where it was written and how it is loaded; or the bytes themselves, for a file or a program."""
+    if document.path is None:
+        if face.out.terminal:
+            raise OperationError(
+                "an artifact's bytes are not for a terminal: send them to a file or a program, "
+                "or name a file with -o"
             )
-            for node in rows
-        ],
+        face.out.flush()
+        document.send(sys.stdout.buffer)
+        return
+    face.out.line("wrote ", Span(document.path, Tone.STRONG))
+    face.out.pairs(
+        (name, value)
+        for name, value in (
+            ("type", document.type),
+            ("size", size(document.size)),
+            ("materializer", document.materializer),
+            ("load", document.load),
+            ("or read", document.read),
+        )
+        if value
     )
-    steps = {(edge.run_id, edge.step) for edge in document.edges}
-    more = "" if document.complete else "; more lies beyond --depth"
-    face.err.line(Span(f"by {plural(len(steps), 'step')}{more}", Tone.MUTED))
 
 
 VIEWS = {
     ArtifactList: listing,
     ArtifactDocument: show,
     ArtifactPreview: preview,
-    Lineage: lineage,
+    ArtifactContent: content,
 }

@@ -20,14 +20,13 @@ def event(part: RunEvent, face: Face) -> None:
             f" of {part.data.get('pipeline')} on stack {part.data.get('stack')}",
         )
     elif part.event == "run_finished":
-        out.line(
-            state(part.status or "?"),
-            Span(f"  run {short_id(part.run_id)}", Tone.STRONG),
-            Span(f": {part.data['error']}" if part.data.get("error") else "", Tone.ERROR),
-        )
-        face.err.line(Span(f"more: stacktui runs show {short_id(part.run_id)}", Tone.MUTED))
+        _finished(part, face)
     elif part.event == "stop_requested":
-        face.err.line("asked the run to stop; once more leaves it to itself")
+        face.err.line("asked the run to stop; ctrl+c once more stops looking on")
+    elif part.event == "left_running":
+        _left(part, face)
+    elif part.data.get("waits_for"):
+        out.line(state("queued"), f"  {part.data['waits_for']}")
     elif part.event in ("question", "message"):
         out.line(Span("? " if part.event == "question" else "· ", Tone.WARN), part.text or "")
         if part.event == "question":
@@ -55,6 +54,24 @@ def event(part: RunEvent, face: Face) -> None:
             Span(f"  {part.data.get('where', '')}" if part.status == "running" else "", Tone.MUTED),
             Span(why, Tone.ERROR),
         )
+
+
+def _finished(part: RunEvent, face: Face) -> None:
+    """How it ended, as one would tell a colleague, and where to read on."""
+    from stacktui.cli.run_summary import next_steps, summary
+
+    if part.followed is None:
+        face.out.line(state(part.status or "?"), Span(f"  run {short_id(part.run_id)}", Tone.STRONG))
+        return
+    run, steps = part.followed.run(), part.followed.steps()
+    summary(run, steps, face.out)
+    next_steps(run, steps, face.err)
+
+
+def _left(part: RunEvent, face: Face) -> None:
+    run = short_id(part.run_id)
+    goes_on = "it stops by itself; see how" if part.data.get("stopping") else "left running; follow"
+    face.err.line(f"{goes_on}: stacktui runs logs -f {run}")
 
 
 VIEWS = {RunEvent: event}

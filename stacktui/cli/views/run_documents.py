@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from stacktui.cli.commands import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import duration, moment, number, state
+from stacktui.cli.words import duration, moment, number, plural, state
+from stacktui.model.text import clean
 from stacktui.operations.documents import Part
 from stacktui.operations.errors import OperationError
-from stacktui.operations.run_documents import LogPart, RunDocument
+from stacktui.operations.run_documents import LogPart, RunDocument, StepRow
 
 
 def show(document: RunDocument, face: Face) -> None:
@@ -32,7 +34,13 @@ def show(document: RunDocument, face: Face) -> None:
             ("took", duration(document.duration_s)),
             ("by", f"{document.user} on {document.host}" if document.user else ""),
             ("code", "" if code is None else f"{code.digest[:12]}{commit}{dirty}"),
+            ("with", _environment(document)),
             ("retry of", document.retry_of or ""),
+            ("group", document.group or ""),
+            ("resumed", plural(document.resumes, "time") if document.resumes else ""),
+            ("waits", document.waits_for),
+            ("pinned", "yes" if document.pinned else ""),
+            ("note", document.note),
             ("error", Span(document.error, Tone.ERROR) if document.error else ""),
         )
         if value
@@ -69,6 +77,50 @@ def show(document: RunDocument, face: Face) -> None:
             out.line(Span(f"✗ {step.name}: {step.error.type}: {step.error.message}", Tone.ERROR))
             if step.error.traceback:
                 out.block(step.error.traceback.rstrip("\n"), Tone.MUTED, "  ")
+        if step.attempts:
+            out.line("")
+            earlier_attempts(step, face)
+
+
+def earlier_attempts(step: StepRow, face: Face) -> None:
+    """How the attempts before the last one ended."""
+    face.out.heading(f"Earlier attempts of {clean(step.name)}")
+    face.out.table(
+        (
+            Column("try", right=True),
+            Column("state"),
+            Column("started", drop=2),
+            Column("took", right=True),
+            Column("where", least=10, drop=1),
+            Column("error", least=12),
+        ),
+        [
+            (
+                str(each.attempt),
+                state(each.status.value),
+                moment(each.started_at),
+                duration(each.duration_s),
+                Span(each.where, Tone.MUTED),
+                Span(f"{each.error.type}: {each.error.message}" if each.error else "", Tone.ERROR),
+            )
+            for each in step.attempts
+        ],
+    )
+
+
+def _environment(document: RunDocument) -> str:
+    """`Python 3.11.2, Linux-…, 2 processors, 1 × A100, 84 packages`."""
+    facts = document.environment
+    gpus = Counter(map(str, facts.get("gpus") or ()))
+    packages = facts.get("packages")
+    said = [
+        f"Python {facts['python']}" if facts.get("python") else "",
+        str(facts.get("platform") or ""),
+        plural(facts["processors"], "processor") if isinstance(facts.get("processors"), int) else "",
+        *(f"{count} × {name}" for name, count in gpus.items()),
+        plural(len(packages), "package") if isinstance(packages, dict) else "",
+    ]
+    return ", ".join(filter(None, said))
 
 
 def log(part: LogPart, face: Face) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from stacktui.cli.commands import Face
 from stacktui.cli.terminal import Column, Span, Tone
+from stacktui.cli.views.run_documents import earlier_attempts
 from stacktui.cli.words import duration, moment, number, short_id, size, state
 from stacktui.operations.artifact import ArtifactPart
-from stacktui.operations.step import StepDocument
+from stacktui.operations.documents import Part
+from stacktui.operations.step import StepAgain, StepDocument
 
 
 def show(document: StepDocument, face: Face) -> None:
@@ -32,6 +35,9 @@ def show(document: StepDocument, face: Face) -> None:
         )
         if value
     )
+    if document.attempts:
+        out.line("")
+        earlier_attempts(document, face)
     _artifacts("Inputs", document.input_artifacts, face)
     _artifacts("Outputs", document.output_artifacts, face)
     if document.error is not None:
@@ -52,4 +58,26 @@ def _artifacts(title: str, found: Mapping[str, ArtifactPart], face: Face) -> Non
     )
 
 
-VIEWS = {StepDocument: show}
+def again(document: StepAgain, face: Face) -> None:
+    """What the step returned, or why it failed."""
+    out = face.out
+    took = duration(document.duration_s)
+    out.line(
+        state("succeeded" if document.ok else "failed"),
+        Span(f"  {document.step}", Tone.STRONG),
+        f" with the code {document.code}" if document.code != "today" else " with today's code",
+        f" in {took}" if took else "",
+    )
+    if document.outputs:
+        out.table(
+            (Column("output"), Column("type", least=10), Column("value", least=20)),
+            [(each.name, each.type, each.summary) for each in document.outputs],
+        )
+    if document.error is not None:
+        out.line(Span(f"✗ {document.error.type}: {document.error.message}", Tone.ERROR))
+        if document.error.traceback:
+            out.block(document.error.traceback.rstrip("\n"), Tone.MUTED, "  ")
+    face.err.line(Span("nothing of it was recorded", Tone.MUTED))
+
+
+VIEWS: dict[type[Part], Callable[[Any, Face], None]] = {StepDocument: show, StepAgain: again}

@@ -1,15 +1,17 @@
 """The artifact store of one host: a folder. Content lies under its digest, or where the caller says."""
 
 # Strings and os calls on purpose: `put` is on the path of every step, and pathlib doubles its cost.
-# ruff: noqa: PTH105, PTH108, PTH110, PTH114, PTH116, PTH117, PTH118, PTH120, PTH123
+# ruff: noqa: PTH104, PTH105, PTH108, PTH110, PTH114, PTH116, PTH117, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,7 +102,7 @@ class LocalArtifactStore(ArtifactStore):
         relative = _content_path(digest) if path is None else path
         full = self._target(relative)
         with self._in_words("put", relative):
-            if not _holds(full, data):
+            if not (_holds(full, data) and _renewed(full)):
                 temporary, file = _temporary_beside(full)
                 with _moved_into_place(temporary, full), file:
                     file.write(data)
@@ -121,7 +123,7 @@ class LocalArtifactStore(ArtifactStore):
                 digest = hasher.hexdigest()
                 relative = _content_path(digest) if path is None else path
                 full = self._target(relative)
-                if not _same_content(full, temporary, size):
+                if not (_same_content(full, temporary, size) and _renewed(full)):
                     make_folder(os.path.dirname(full))
                     os.replace(temporary, full)
             finally:
@@ -176,6 +178,34 @@ class LocalArtifactStore(ArtifactStore):
             except (FileNotFoundError, NotADirectoryError):
                 raise self._missing(path) from None
 
+    def remove_unused(self, path: str, since: datetime) -> bool:
+        full, moment = self._target(path), since.timestamp()
+        with self._in_words("remove", path):
+            try:
+                if os.stat(full).st_mtime >= moment:
+                    return False
+                # Moved aside first, under the name of an unfinished put: whoever puts the same content from now on
+                # does not find it and writes it, and whoever found it before has made it young.
+                aside = _temporary_name(full)
+                os.rename(full, aside)
+            except (FileNotFoundError, NotADirectoryError):
+                raise self._missing(path) from None
+            # Gone already: another clean-up took it for what a dead writer left.
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(aside).st_mtime >= moment:
+                    os.replace(aside, full)
+                    return False
+                os.unlink(aside)
+        return True
+
+    def leftovers(self, older_than_s: float = 60.0) -> Iterator[StoredObject]:
+        root, latest = self._folder(), time.time() - older_than_s
+        for found in _walk(root, "", unfinished=True):
+            if found.modified is not None and found.modified.timestamp() <= latest:
+                with contextlib.suppress(OSError):
+                    if not _being_written(os.path.join(root, found.path)):
+                        yield found
+
     def local_path(self, path: str) -> Path | None:
         full = Path(self.resolve(path))
         return full if full.exists() else None
@@ -218,14 +248,41 @@ def _content_path(digest: str) -> str:
 
 def _temporary_beside(full: str) -> tuple[str, BinaryIO]:
     """A new private file in the folder of `full`, which is made if it is missing."""
-    folder, name = os.path.split(full)
-    temporary = f"{folder}/{_TEMPORARY}{os.urandom(6).hex()}-{name[:40]}"
+    temporary = _temporary_name(full)
     try:
         descriptor = create_file(temporary)
     except FileNotFoundError:
-        make_folder(folder)
+        make_folder(os.path.dirname(full))
         descriptor = create_file(temporary)
+    # Held for as long as this process writes it, and given up with it, however it ends.
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return temporary, os.fdopen(descriptor, "wb")
+
+
+def _temporary_name(full: str) -> str:
+    folder, name = os.path.split(full)
+    return f"{folder}/{_TEMPORARY}{os.urandom(6).hex()}-{name[:40]}"
+
+
+def _being_written(temporary: str) -> bool:
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _renewed(full: str) -> bool:
+    """Note that the content is relied on from now on; False if it is gone, or somebody else's to touch."""
+    try:
+        os.utime(full)
+    except (FileNotFoundError, PermissionError):
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -267,20 +324,24 @@ def _same_content(full: str, other: str, size: int) -> bool:
     return True
 
 
-def _walk(folder: str, prefix: str) -> Iterator[StoredObject]:
-    """The files below a folder in the order of their paths, one folder's entries in memory at a time."""
+def _walk(folder: str, prefix: str, *, unfinished: bool = False) -> Iterator[StoredObject]:
+    """The files below a folder in the order of their paths, one folder's entries in memory at a time.
+
+    `unfinished`: those of puts that did not come to their end, and no others.
+    """
     try:
         with os.scandir(folder) as found:
             entries = [
                 (entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
                 for entry in found
-                if not entry.is_symlink() and not entry.name.startswith(_TEMPORARY)
+                if not entry.is_symlink()
+                and (entry.name.startswith(_TEMPORARY) is unfinished or entry.is_dir(follow_symlinks=False))
             ]
     except (FileNotFoundError, NotADirectoryError):
         return
     for name, entry in sorted(entries, key=lambda pair: pair[0]):
         if name.endswith("/"):
-            yield from _walk(entry.path, prefix + name)
+            yield from _walk(entry.path, prefix + name, unfinished=unfinished)
         elif entry.is_file(follow_symlinks=False):
             with contextlib.suppress(FileNotFoundError):
                 yield _stored(prefix + name, entry.stat(follow_symlinks=False))

@@ -29,9 +29,11 @@ class Verdict(NamedTuple):
     """The error's type."""
     message: str
     traceback: str = ""
+    gentle: bool = False
+    """Whether the step may clean up before it is killed."""
 
 
-CANCELLED_RUNNING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled while it ran")
+CANCELLED_RUNNING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled while it ran", gentle=True)
 CANCELLED_WAITING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled before it began")
 
 
@@ -135,7 +137,8 @@ class Limits:
             and self._since is not None
             and self._used_s + at - self._since >= self.time_s
         ):
-            return Verdict(StepStatus.FAILED, "Timeout", f"ended after {self.time_s:g} s, its time limit")
+            message = f"ended after {self.time_s:g} s, its time limit"
+            return Verdict(StepStatus.FAILED, "Timeout", message, gentle=True)
         if self.memory is not None and at >= self._next_look:
             self._next_look = at + _MEMORY_EVERY_S
             used = resident_bytes(pid)

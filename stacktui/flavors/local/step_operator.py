@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import shutil
 import sys
 import threading
 from collections import Counter, deque
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -19,6 +17,7 @@ from stacktui.categories.errors import ComponentError
 from stacktui.categories.flavor import FlavorFacts
 from stacktui.categories.orchestrator import SecretValues, StepHandle
 from stacktui.categories.step_operator import StepOperator
+from stacktui.flavors.local.gpu_slots import GpuDesk, GpuSlots, TakenGpus
 from stacktui.flavors.local.step_job import CANCELLED_WAITING, Job, Verdict
 from stacktui.flavors.local.worker_process import WorkerProcess
 from stacktui.model.category import Category
@@ -47,7 +46,7 @@ class SubprocessStepOperatorConfig(FlavorConfig):
 
 class SubprocessStepOperator(StepOperator):
     """Memory is the process tree's resident size: watched, and ended above the limit. Processors are by affinity
-    where the system has it; GPUs by `CUDA_VISIBLE_DEVICES`, each given to one step at a time.
+    where the system has it; GPUs by `CUDA_VISIBLE_DEVICES`, each given to one step at a time on this host.
     """
 
     facts: ClassVar[FlavorFacts] = FlavorFacts(
@@ -64,9 +63,10 @@ class SubprocessStepOperator(StepOperator):
         self._lock = threading.Lock()
         self._queue: deque[Job] = deque()
         self._running: dict[WorkerProcess, Job] = {}
-        self._gpus_of: dict[WorkerProcess, tuple[str, ...]] = {}
         self._cpus_of: dict[WorkerProcess, tuple[int, ...]] = {}
         self._closed = False
+        self._slots = GpuSlots(self.config.gpus, around.environment, around.user_data)
+        self._desk = GpuDesk(self._slots, self._look_again)
 
     def probe(self, timeout_s: float = 5.0) -> ProbeResult:
         python = self._python()
@@ -74,17 +74,16 @@ class SubprocessStepOperator(StepOperator):
             return ProbeResult(
                 ok=False, message=f"there is no interpreter {python}; set `python` in its config"
             )
-        gpus = self._gpus()
-        return ProbeResult(ok=True, message=f"{python}, {len(_processors())} processors, {len(gpus)} GPUs")
+        gpus = self._slots.names
+        message = f"{python}, {len(_processors())} processors, {len(gpus)} GPUs"
+        return ProbeResult(ok=True, message=message + (f", taken in {self._slots.folder}" if gpus else ""))
 
     def submit(self, spec: StepSpec, secrets: SecretValues, sink: EventSink) -> StepHandle:
         job = Job(spec, secrets, sink)
         job.withdraw = self._withdraw
-        have = len(self._gpus())
-        if (spec.resources.gpu or 0) > have:
-            message = (
-                f"the step asks for {spec.resources.gpu} GPUs and the step operator {self.name} has {have}"
-            )
+        wanted, have = spec.resources.gpu or 0, 0 if not spec.resources.gpu else len(self._slots.names)
+        if wanted > have:
+            message = f"the step asks for {wanted} GPUs and the step operator {self.name} has {have}"
             job.fail(Verdict(StepStatus.FAILED, "NoSuchResource", message))
             return job
         with self._lock:
@@ -98,6 +97,7 @@ class SubprocessStepOperator(StepOperator):
         with self._lock:
             self._closed = True
             waiting, self._queue = list(self._queue), deque()
+            self._start_what_fits()
             workers = list(self._running)
         for job in waiting:
             job.withdraw = None
@@ -115,43 +115,49 @@ class SubprocessStepOperator(StepOperator):
     def gone(self, worker: WorkerProcess) -> None:
         with self._lock:
             self._running.pop(worker, None)
-            self._gpus_of.pop(worker, None)
             self._cpus_of.pop(worker, None)
             self._start_what_fits()
 
-    def _start_what_fits(self) -> None:
-        while self._queue and len(self._running) < self.config.max_concurrent:
-            job = self._queue[0]
-            gpus = self._free_gpus(job.spec.resources.gpu)
-            if gpus is None:
-                # Nothing overtakes it: a step that asks for much would else wait for ever.
-                return
-            self._queue.popleft()
-            self._start(job, gpus)
+    def _look_again(self) -> None:
+        with self._lock:
+            self._start_what_fits()
 
-    def _start(self, job: Job, gpus: tuple[str, ...]) -> None:
+    def _start_what_fits(self) -> None:
+        self._desk.begin()
+        for job in list(self._queue):
+            if len(self._running) >= self.config.max_concurrent:
+                break
+            # One that waits for GPUs holds up none that asks for no GPU.
+            gpus = self._desk.serve(job)
+            if gpus is not None:
+                self._queue.remove(job)
+                self._start(job, gpus)
+        self._desk.end()
+
+    def _start(self, job: Job, gpus: TakenGpus) -> None:
         spec = job.spec
         environment = {**self.config.environment, **spec.environment}
         if spec.resources.gpu is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+            environment = gpus.over(environment)
         cpus = self._free_cpus(spec.resources.cpu)
         if spec.resources.cpu is not None:
             # Libraries that start a thread a processor look here, also where there is no affinity.
             for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
                 environment.setdefault(name, str(math.ceil(spec.resources.cpu)))
         worker = WorkerProcess(
-            self, spec.run, job.secrets, python=self._python(), environment=environment, cpus=cpus
+            self,
+            spec.run,
+            job.secrets,
+            python=self._python(),
+            environment=environment,
+            cpus=cpus,
+            locks=gpus.locks,
         )
         job.secrets = {name: value for name, value in job.secrets.items() if name in spec.secrets}
         self._running[worker] = job
-        self._gpus_of[worker] = gpus
         self._cpus_of[worker] = cpus
+        job.spec = gpus.of(spec)
         worker.assign(job)
-
-    def _free_gpus(self, wanted: int | None) -> tuple[str, ...] | None:
-        taken = {gpu for gpus in self._gpus_of.values() for gpu in gpus}
-        free = [gpu for gpu in self._gpus() if gpu not in taken]
-        return tuple(free[: wanted or 0]) if len(free) >= (wanted or 0) else None
 
     def _free_cpus(self, wanted: float | None) -> tuple[int, ...]:
         """The processors that fewest steps were given; none where nothing was asked for."""
@@ -163,22 +169,12 @@ class SubprocessStepOperator(StepOperator):
     def _python(self) -> str:
         return self.config.python or sys.executable
 
-    def _gpus(self) -> tuple[str, ...]:
-        if self.config.gpus is not None:
-            return self.config.gpus
-        named = self.around.environment.get("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES"))
-        if named is not None:
-            return tuple(part.strip() for part in named.split(",") if part.strip())
-        with contextlib.suppress(OSError):
-            devices = Path("/dev").glob("nvidia[0-9]*")
-            return tuple(sorted((device.name.removeprefix("nvidia") for device in devices), key=int))
-        return ()
-
     def _withdraw(self, job: Job) -> bool:
         with self._lock:
             if job not in self._queue:
                 return False
             self._queue.remove(job)
+            self._desk.forget(job)
             self._start_what_fits()
             return True
 

@@ -6,8 +6,8 @@ The protocol, version 1, is a line of JSON a message:
 
 - to the worker: `setup` (run, secrets), `step` (spec without its run, secrets), `answer` (id, choice); the end
   of the pipe ends it;
-- from the worker: `hello` (protocol, pid), `began` (of a step with a time limit: its clock runs), `log` (lines of
-  [seconds, stream, text]), `event` (a `StepEvent`), `resumed` (id: the step no longer waits for that question),
+- from the worker: `hello` (protocol, pid, scratch: its folder for temporary files), `began` (of a step with a time limit: its clock runs), `log` (lines of
+  [seconds, stream, text, partial]; only of one that has no ring to write to, see `worker_output.py`), `event` (a `StepEvent`), `resumed` (id: the step no longer waits for that question),
   `result` (a `StepResult`).
 """
 
@@ -17,16 +17,19 @@ import contextlib
 import json
 import os
 import select
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
+from stacktui.categories.held_lock import HeldLock
 from stacktui.categories.orchestrator import SecretValues
 from stacktui.flavors.local.process_tree import end_tree
 from stacktui.flavors.local.step_job import (
@@ -36,10 +39,17 @@ from stacktui.flavors.local.step_job import (
     Limits,
     Verdict,
 )
+from stacktui.flavors.local.worker_output import WorkerOutput, hand_on
 from stacktui.flavors.local.worker_pipe import WorkerPipe
-from stacktui.flavors.local.worker_start import Started, importable, start_worker, verdict_of
+from stacktui.flavors.local.worker_start import (
+    Started,
+    importable,
+    scratch_of,
+    start_worker,
+    verdict_of,
+)
 from stacktui.model.base import now
-from stacktui.model.execution import LogLine, Question, RunContext, StepEvent, StepResult
+from stacktui.model.execution import Question, RunContext, StepEvent, StepResult
 from stacktui.model.masking import Masker
 from stacktui.model.run import StepStatus
 
@@ -78,8 +88,11 @@ class WorkerProcess:
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
         cpus: Sequence[int] = (),
+        locks: Sequence[HeldLock] = (),
     ) -> None:
+        """`locks` are the worker's from here on: its process has them for as long as it lives."""
         self._owner = owner
+        self._locks = tuple(locks)
         self._run = run
         self._secrets = secrets
         self._python = python
@@ -93,7 +106,16 @@ class WorkerProcess:
         self._verdict: Verdict | None = None
         self._ending = False
         self._closing: float | None = None
+        self._grace: float | None = None
+        """Until when its step may end by itself."""
+        self._told = False
+        """Whether it has been sent SIGTERM."""
+        self._result: StepResult | None = None
+        """What a step has come to that was to be ended."""
         self._greeted = False
+        self._scratch: Path | None = None
+        self._fresh = False
+        """Whether its output is not given to the job yet that it was assigned."""
         self._buffer = b""
         self._tail = b""
         setup = {"type": "setup", "protocol": PROTOCOL, "run": run.model_dump(mode="json")}
@@ -114,6 +136,7 @@ class WorkerProcess:
             job.place, job.started_at = self, now()
             self._limits = Limits(job.spec)
             self._job = job
+            self._fresh = True
         message = job.spec.model_dump(exclude={"run"})
         self._pipe.send({"type": "step", "spec": message, "secrets": _pairs(job.secrets)})
         if self._limits.memory is not None:
@@ -131,8 +154,15 @@ class WorkerProcess:
         with self._lock:
             if self._job is not job or self._ending:
                 return
-            self._verdict = self._verdict or verdict
+            self._judge(verdict)
         self._pipe.wake()
+
+    def _judge(self, verdict: Verdict) -> None:
+        """The first verdict counts. A step that only takes too long, or is not wanted any more, may clean up."""
+        if self._verdict is None:
+            self._verdict = verdict
+            if verdict.gentle:
+                self._grace = time.monotonic() + _GRACE_S
 
     def close(self) -> None:
         """Let it end by itself; a step that it still has is cancelled."""
@@ -146,37 +176,52 @@ class WorkerProcess:
 
     def _live(self) -> None:
         try:
-            started = start_worker(self._run, self._python, self._environment, self._cpus)
+            started = start_worker(
+                self._run,
+                self._python,
+                self._environment,
+                self._cpus,
+                [lock.descriptor for lock in self._locks],
+            )
         except OSError as error:
+            self._let_go()
             message = f"{self._python} cannot be started: {error.strerror or error}"
             self._over(Verdict(StepStatus.FAILED, "WorkerFailed", message))
             return
+        self._let_go()
         process = started.process
         self._started = started
         assert process.stdin is not None
         self._pipe.connect(process.stdin)
         self._pipe.flush()
         try:
-            self._serve(process)
+            self._serve(process, started.output)
         except Exception as error:
             # A message that is not ours, or a log that cannot be written: the process is of no use any more.
             message = f"what the worker sent could not be taken in: {type(error).__name__}: {error}"
             self._verdict = self._verdict or Verdict(StepStatus.FAILED, "WorkerFailed", message)
         with self._lock:
             self._ending = True
-        end_tree(process.pid)
+        end_tree(process.pid, started.mark)
         process.wait()
+        if self._scratch is not None:
+            # One that was killed could not remove it.
+            shutil.rmtree(self._scratch, ignore_errors=True)
         self._drain(started)
         last_words = self._tail.decode("utf-8", "replace").strip()
         self._over(self._verdict or verdict_of(process.returncode, self._greeted, last_words, self._run))
 
-    def _serve(self, process: subprocess.Popen[bytes]) -> None:
+    def _let_go(self) -> None:
+        for lock in self._locks:
+            lock.close()
+
+    def _serve(self, process: subprocess.Popen[bytes], output: WorkerOutput) -> None:
         """Take in messages until the process has ended or is to be ended."""
         assert process.stdout is not None
         assert process.stderr is not None
         out, err = process.stdout.fileno(), process.stderr.fileno()
         poll = select.poll()
-        for descriptor in (out, err, self._pipe.woken):
+        for descriptor in (out, err, self._pipe.woken, *output.descriptors):
             os.set_blocking(descriptor, False)
             poll.register(descriptor, select.POLLIN)
         pidfd = _PIDFD(process.pid) if _PIDFD is not None else None
@@ -192,7 +237,9 @@ class WorkerProcess:
                     if wanted is not None:
                         poll.register(wanted, select.POLLOUT)
                     writing = wanted
-                for descriptor, _ in poll.poll(self._pause_ms(pidfd is None)):
+                ready = [descriptor for descriptor, _ in poll.poll(self._pause_ms(pidfd is None, output))]
+                self._read_output(output, ready)
+                for descriptor in ready:
                     if descriptor == out:
                         if not self._read(out):
                             poll.unregister(out)
@@ -203,7 +250,7 @@ class WorkerProcess:
                         self._pipe.was_woken()
                     elif descriptor == pidfd:
                         return
-                    else:
+                    elif descriptor == writing:
                         self._pipe.flush()
                 if self._must_end(process):
                     return
@@ -211,15 +258,20 @@ class WorkerProcess:
             if pidfd is not None:
                 os.close(pidfd)
 
-    def _pause_ms(self, must_ask: bool) -> float | None:
+    def _pause_ms(self, must_ask: bool, output: WorkerOutput) -> float | None:
         """How long to wait for a message: until something else has to be looked at."""
+        if not output.sleep():
+            return 0
         pauses = [0.2] if must_ask else []
+        if (tell := output.tell()) is not None:
+            pauses.append(tell)
         if self._job is not None and self._limits is not None:
             look = self._limits.next_look_s()
             if look is not None:
                 pauses.append(look)
-        if self._closing is not None:
-            pauses.append(self._closing - time.monotonic())
+        for moment in (self._closing, self._grace):
+            if moment is not None:
+                pauses.append(moment - time.monotonic())
         return max(min(pauses), 0.0) * 1000 + 1 if pauses else None
 
     def _must_end(self, process: subprocess.Popen[bytes]) -> bool:
@@ -228,10 +280,35 @@ class WorkerProcess:
             if time.monotonic() > self._closing:
                 return True
         if self._job is not None and self._limits is not None and self._verdict is None:
-            self._verdict = self._limits.passed(process.pid)
-        if self._verdict is not None:
+            passed = self._limits.passed(process.pid)
+            if passed is not None:
+                self._judge(passed)
+        if self._verdict is not None and not self._may_go_on(process):
             return True
         return _PIDFD is None and process.poll() is not None
+
+    def _may_go_on(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether a step that is to end still has time for that by itself; it is told to by SIGTERM, once."""
+        if self._grace is None or self._job is None or time.monotonic() >= self._grace:
+            return False
+        if not self._told and self._greeted:
+            self._told = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGTERM)
+        return self._told
+
+    def _read_output(self, output: WorkerOutput, ready: Sequence[int] = ()) -> None:
+        """Take in what was written."""
+        if self._fresh and (job := self._job) is not None:
+            self._fresh = False
+            output.begin(job.sink, lambda: self._masker_of(job), self._rewritten)
+        output.read(ready)
+
+    def _masker_of(self, job: Job) -> Masker:
+        return Masker([*self._secrets.values(), *job.secrets.values()])
+
+    def _rewritten(self, text: str) -> str:
+        return text.replace(self._run.code_path, self._run.workspace)
 
     def _read(self, out: int) -> bool:
         """Take in what has arrived. False at the end of the pipe."""
@@ -263,12 +340,12 @@ class WorkerProcess:
                     "version of stacktui"
                 )
             self._greeted = True
+            self._scratch = scratch_of(message)
         elif job is None or limits is None:
             return
         elif kind == "log":
-            for at, stream, text in message["lines"]:
-                moment = datetime.fromtimestamp(at, UTC)
-                job.sink(LogLine.model_construct(kind="log", at=moment, stream=stream, text=text))
+            for at, stream, text, partial in message["lines"]:
+                hand_on(job.sink, stream, at, text, partial=partial)
         elif kind == "event":
             event = _EVENTS.validate_python(message["event"])
             if isinstance(event, Question):
@@ -279,16 +356,29 @@ class WorkerProcess:
         elif kind == "resumed":
             limits.resume(message["id"])
         elif kind == "result":
+            assert self._started is not None
+            # What the step wrote stands before its result.
+            self._read_output(self._started.output)
+            self._started.output.end()
             self._finish(job, StepResult.model_validate(message["result"]))
 
     def _finish(self, job: Job, result: StepResult) -> None:
         with self._lock:
-            # A verdict that came at the same time: the process is still ended, but the result counts.
-            self._job = None
-            free = self._verdict is None and not self._ending
+            verdict = self._verdict
+            if verdict is None:
+                self._job = None
+            elif result.status is StepStatus.SUCCEEDED:
+                # The verdict came at the same time: the process is still ended, but the result counts.
+                self._result = result
+            elif result.error is not None:
+                # Where the step was when it was told to end.
+                self._verdict = verdict._replace(traceback=result.error.traceback)
+            free = verdict is None and not self._ending
+            self._grace = None
         if free:
             self._owner.finished(self)
-        job.resolve(result)
+        if verdict is None:
+            job.resolve(result)
 
     def _drain(self, started: Started) -> None:
         """Read what the process left in its pipes, which a child that outlives it may still hold open."""
@@ -300,14 +390,9 @@ class WorkerProcess:
                 pass
         while _readable(process.stderr.fileno()) and self._read_tail(process.stderr.fileno()):
             pass
-        job = self._job
-        if job is not None:
-            masker = Masker([*self._secrets.values(), *job.secrets.values()])
-            for descriptor, stream in zip(started.unread, _STREAMS, strict=True):
-                text = _rest(descriptor).replace(self._run.code_path, self._run.workspace)
-                at = now()
-                for line in masker(text).splitlines():
-                    job.sink(LogLine.model_construct(kind="log", at=at, stream=stream, text=line))
+        with contextlib.suppress(Exception):
+            self._read_output(started.output)
+            started.output.end()
 
     def _over(self, verdict: Verdict) -> None:
         """The process is gone: its step, if it still had one, has failed."""
@@ -319,28 +404,19 @@ class WorkerProcess:
             for pipe in (self._started.process.stdout, self._started.process.stderr):
                 if pipe is not None:
                     pipe.close()
-            for descriptor in self._started.unread:
-                os.close(descriptor)
+            self._started.output.close()
         self._owner.gone(self)
-        if job is not None:
+        # Not before: where a step was told to end, nothing of it is left when that is known.
+        if job is not None and self._result is not None:
+            job.resolve(self._result)
+        elif job is not None:
             job.fail(verdict)
-
-
-_STREAMS: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
 
 
 def _readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _rest(descriptor: int) -> str:
-    data = b""
-    with contextlib.suppress(BlockingIOError):
-        while block := os.read(descriptor, _BLOCK):
-            data += block
-    return data.decode("utf-8", "replace")
 
 
 def _pairs(secrets: SecretValues) -> list[list[str]]:

@@ -13,10 +13,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from stacktui.flavors.local.process_tree import DETACHED
+from stacktui.flavors.local.process_tree import DETACHED, MARK, new_mark
 from stacktui.flavors.local.step_job import Verdict
+from stacktui.flavors.local.worker_output import WorkerOutput
 from stacktui.model.execution import RunContext
 from stacktui.model.run import StepStatus
 
@@ -25,30 +26,50 @@ _SECRETS = "STACKTUI_SECRET_"
 """Variables that are secrets of the runner's, not a step's."""
 
 
+SCRATCH = "stacktui-worker-"
+"""How a worker's folder for temporary files begins; its mark follows."""
+
+
+PIPES_CLOSED = 71
+"""The exit code of a worker that cannot speak any more."""
+
+
 class Started(NamedTuple):
     """A worker's process."""
 
     process: subprocess.Popen[bytes]
-    unread: tuple[int, int]
-    """Where what C code wrote to stdout and stderr is left, if the worker dies before it has read it."""
+    output: WorkerOutput
+    """What it writes."""
+    mark: str
+    """What its environment and that of all its children has under `process_tree.MARK`."""
 
 
 def start_worker(
-    run: RunContext, python: str, environment: Mapping[str, str], cpus: Sequence[int]
+    run: RunContext,
+    python: str,
+    environment: Mapping[str, str],
+    cpus: Sequence[int],
+    inherits: Sequence[int] = (),
 ) -> Started:
-    """Start a worker of `run` with stdin, stdout and stderr as pipes, in a session of its own. Raises OSError."""
+    """Start a worker of `run` with stdin, stdout and stderr as pipes, in a session of its own. Raises OSError.
+
+    `inherits` are descriptors that it keeps open for as long as it lives.
+    """
     variables = {**os.environ, **run.environment, **environment, "PYTHONHASHSEED": "0"}
     if python == sys.executable:
         variables = importable(variables)
     for name in [name for name in variables if name in _DROPPED or name.startswith(_SECRETS)]:
         del variables[name]
-    pipes = (os.pipe(), os.pipe())
-    numbers = [number for pipe in pipes for number in pipe]
+    # What a Python child prints is to be seen as it comes, and not lost when it is killed.
+    variables.setdefault("PYTHONUNBUFFERED", "1")
+    mark = variables[MARK] = new_mark()
+    output = WorkerOutput()
+    numbers = output.given
     try:
         # `-P`: without it the current folder, the live workspace, could be imported from.
         process = subprocess.Popen(
             [python, "-P", "-m", "stacktui.pipelines.worker", *map(str, numbers)],
-            pass_fds=numbers,
+            pass_fds=[*numbers, *inherits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -58,17 +79,13 @@ def start_worker(
             start_new_session=True,
         )
     except BaseException:
-        for number in numbers:
-            os.close(number)
+        output.close()
         raise
-    for _, write in pipes:
-        os.close(write)
-    for read, _ in pipes:
-        os.set_blocking(read, False)
+    output.hand_over()
     if cpus and hasattr(os, "sched_setaffinity"):
         with contextlib.suppress(OSError):
             os.sched_setaffinity(process.pid, cpus)
-    return Started(process, (pipes[0][0], pipes[1][0]))
+    return Started(process, output, mark)
 
 
 def importable(environment: Mapping[str, str]) -> dict[str, str]:
@@ -93,6 +110,12 @@ def verdict_of(code: int, greeted: bool, last_words: str, run: RunContext) -> Ve
     # Of what the interpreter says as it crashes, the lines about the user's files.
     frames = [line for line in last_words.splitlines() if run.code_path in line]
     traceback = "\n".join(frames).replace(run.code_path, run.workspace)
+    if code == PIPES_CLOSED:
+        message = (
+            "the step closed the worker's pipes, and its result is lost: something in it closes descriptors that it did "
+            "not open, as `os.closerange` does"
+        )
+        return Verdict(StepStatus.FAILED, "ProcessExited", message, traceback)
     if code >= 0:
         message = (
             f"the step's process exited with code {code} before the step was done: something called `os._exit`, "
@@ -109,3 +132,11 @@ def verdict_of(code: int, greeted: bool, last_words: str, run: RunContext) -> Ve
     }.get(name, "")
     message = f"the step's process was killed by {name} (signal {-code}){hint}"
     return Verdict(StepStatus.FAILED, "ProcessKilled", message, traceback)
+
+
+def scratch_of(hello: Mapping[str, Any]) -> Path | None:
+    """The folder for temporary files that a worker tells of in its greeting."""
+    told = hello.get("scratch")
+    if not isinstance(told, str) or not Path(told).name.startswith(SCRATCH):
+        return None
+    return Path(told)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stacktui.categories.errors import NotFound
-from stacktui.categories.metadata_store import ArtifactQuery
+from stacktui.categories.metadata_store import ArtifactQuery, RunUsers
 from stacktui.flavors.sqlite import events, rows
 from stacktui.model.artifact import Artifact, ArtifactLink, ArtifactRef
 
@@ -15,9 +15,12 @@ _REFERENCE = ("id", "uri", "digest", "size", "type", "materializer", "metadata")
 COLUMNS = (*_REFERENCE, "name", "run_id", "pipeline", "step", "version", "created_at")
 _METADATA = COLUMNS.index("metadata")
 _SELECT = ", ".join(f"artifacts.{column}" for column in COLUMNS)
-# The store numbers versions itself, in the transaction that writes them.
+# The store numbers versions itself, in the transaction that writes them; one that was deleted is not given again.
 _INSERT = f"""INSERT INTO artifacts ({", ".join(COLUMNS)}) SELECT {rows.marks(11)},
-    1 + coalesce((SELECT max(version) FROM artifacts WHERE pipeline = ?10 AND step = ?11 AND name = ?8), 0), ?12
+    1 + max(
+        coalesce((SELECT max(version) FROM artifacts WHERE pipeline = ?10 AND step = ?11 AND name = ?8), 0),
+        coalesce((SELECT version FROM deleted_versions WHERE pipeline = ?10 AND step = ?11 AND name = ?8), 0)
+    ), ?12
     ON CONFLICT (id) DO NOTHING RETURNING version"""
 _INSERT = _INSERT.replace(rows.marks(11), ", ".join(f"?{index}" for index in range(1, 12)))
 
@@ -130,11 +133,42 @@ def rows_of_links(connection: sqlite3.Connection | None, artifact_id: str) -> li
     return connection.execute(sql, (artifact_id,)).fetchall()
 
 
+def users_of_run(connection: sqlite3.Connection | None, run_id: str) -> RunUsers:
+    """Who relies on a run: by an input, by a step that stands in for theirs, by a tag."""
+    if connection is None:
+        return RunUsers(runs=frozenset())
+    used = connection.execute(
+        "SELECT links.run_id FROM artifacts CROSS JOIN artifact_links AS links ON links.artifact_id = artifacts.id"
+        " WHERE artifacts.run_id = ?1 UNION SELECT run_id FROM steps WHERE cached_from = ?1",
+        (run_id,),
+    )
+    tags = connection.execute(
+        "SELECT DISTINCT tag FROM artifacts CROSS JOIN artifact_tags AS tags ON tags.artifact_id = artifacts.id"
+        " WHERE artifacts.run_id = ? ORDER BY tag",
+        (run_id,),
+    )
+    return RunUsers(
+        runs=frozenset(user for (user,) in used if user != run_id), tags=tuple(tag for (tag,) in tags)
+    )
+
+
 def tag(connection: sqlite3.Connection, artifact_id: str, name: str) -> None:
     """Give an artifact a tag, taking it from the one of the same pipeline, step and output that had it."""
     artifact = get(connection, artifact_id)
     tag_as(connection, artifact, name)
     events.append(connection, artifact.run_id, "artifact_tagged", {"artifact": artifact.id, "tag": name})
+
+
+def untag(connection: sqlite3.Connection, artifact_id: str, name: str) -> None:
+    """Take a tag from an artifact."""
+    artifact = get(connection, artifact_id)
+    gone = connection.execute(
+        "DELETE FROM artifact_tags WHERE artifact_id = ? AND tag = ?", (artifact.id, name)
+    )
+    if gone.rowcount == 0:
+        has = f"it has {', '.join(artifact.tags)}" if artifact.tags else "it has none"
+        raise NotFound(f"artifact {artifact.id} has no tag {name!r}; {has}")
+    events.append(connection, artifact.run_id, "artifact_untagged", {"artifact": artifact.id, "tag": name})
 
 
 def tag_as(connection: sqlite3.Connection, artifact: Artifact, name: str) -> None:

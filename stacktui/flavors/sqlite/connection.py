@@ -11,25 +11,35 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Literal, NamedTuple
 
+from stacktui.categories.base import Caller
 from stacktui.categories.errors import ComponentError, NotFound, StoreBusy, StoreVersion
 from stacktui.categories.private import create_file, make_folder
 from stacktui.flavors.sqlite import schema
+from stacktui.flavors.sqlite.failures import Failure, in_words, is_busy
 from stacktui.flavors.sqlite.filesystem import is_local
 
-M = TypeVar("M", bound=Callable[..., Any])
-
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_FORBIDDEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 # Pages of the WAL before a commit moves them into the file, which waits for the disk.
 _CHECKPOINT_PAGES = 4000
 # A connection that a fork brought into this process is never closed here: its locks are the parent's.
 _LEFT_ALONE: list[sqlite3.Connection] = []
+
+
+class _Seen(NamedTuple):
+    """What tells that a file was written: its time and size, and whether there is a WAL beside it."""
+
+    changed_ns: int
+    size: int
+    wal: bool
+
+    @classmethod
+    def of(cls, path: Path) -> _Seen | None:
+        with contextlib.suppress(OSError):
+            facts = path.stat()
+            return cls(facts.st_mtime_ns, facts.st_size, path.with_name(f"{path.name}-wal").exists())
+        return None
 
 
 class _Slot:
@@ -39,11 +49,15 @@ class _Slot:
     still executes on it holds a reference, and Python closes it with the last one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, writable: bool, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, writable: bool, path: Path, seen: _Seen | None = None
+    ) -> None:
         self.connection = connection
         self.writable = writable
         self.pid = os.getpid()
         self.inode = _inode(path)
+        self.seen = seen
+        """What the files were when it was opened as one that nobody changes; None: it sees changes by itself."""
 
     def close(self) -> None:
         """Close it now. By its own thread only."""
@@ -64,9 +78,15 @@ class Connections:
         path: Path,
         busy_timeout_s: float = 30.0,
         filesystem: Literal["auto", "local", "network"] = "auto",
+        caller: Caller | None = None,
     ) -> None:
         self.path = path
-        self.busy_timeout_s = busy_timeout_s
+        caller = caller or Caller()
+        self._readonly = caller.readonly
+        self._hurried = caller.patience_s is not None and caller.patience_s < busy_timeout_s
+        self.busy_timeout_s = (
+            busy_timeout_s if caller.patience_s is None else min(busy_timeout_s, caller.patience_s)
+        )
         self._filesystem = filesystem
         self._local = threading.local()
 
@@ -81,6 +101,8 @@ class Connections:
         Without `create` a store that is not there raises `NotFound`: what is written about a run belongs
         where the run is, not in a new file.
         """
+        if self._readonly:
+            raise ComponentError(f"the metadata store {self.path} is open to read only: nothing is written")
         slot = self._current()
         if slot is None or not slot.writable:
             slot = self._open(to_write=True, create=create)
@@ -114,41 +136,18 @@ class Connections:
         """The schema's version and the number of tables, asked on a connection of its own that changes nothing."""
         if not self.path.exists():
             return None
+        writable = self._writable()
+        unchanging = not writable and self._unchanging() is not None
         with contextlib.closing(
-            self._connect(self._writable(), min(timeout_s, self.busy_timeout_s))
+            self._connect(writable, min(timeout_s, self.busy_timeout_s), unchanging=unchanging)
         ) as opened:
             version = self._checked_version(opened)
             (tables,) = opened.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()
             return version, tables
 
-    def explained(self, error: sqlite3.Error | OSError) -> ComponentError:
+    def explained(self, error: Failure) -> ComponentError:
         """`error` in one line for people."""
-        text = str(error).replace("\n", " ")
-        if isinstance(error, OSError):
-            return ComponentError(
-                f"the metadata store {self.path} cannot be used: {error.strerror or text}; check the folder"
-                " and its permissions, or set `path` in the component's config"
-            )
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _BUSY:
-            return StoreBusy(
-                f"the metadata store {self.path} was locked by another process for {self.busy_timeout_s:g} s;"
-                " try again, or raise `busy_timeout` in the component's config"
-            )
-        if code in _DAMAGED:
-            return ComponentError(
-                f"the metadata store {self.path} is damaged ({text}); move it away and restore a backup"
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return ComponentError(
-                f"the disk of the metadata store {self.path} is full; make room, then try again"
-            )
-        if code in _FORBIDDEN:
-            return ComponentError(
-                f"the metadata store {self.path} cannot be opened or written ({text}); check its permissions"
-                " and those of its folder"
-            )
-        return ComponentError(f"the metadata store {self.path} failed: {text}")
+        return in_words(error, self.path, self.busy_timeout_s, self._hurried)
 
     # Opening.
 
@@ -156,9 +155,11 @@ class Connections:
         slot: _Slot | None = getattr(self._local, "slot", None)
         if slot is None:
             return None
-        if slot.pid == os.getpid() and slot.inode == _inode(self.path):
+        same = slot.pid == os.getpid() and slot.inode == _inode(self.path)
+        if same and (slot.seen is None or slot.seen == _Seen.of(self.path)):
             return slot
-        # After a fork, or when the file was deleted or replaced: what was open is not the store any more.
+        # After a fork, or when the file was deleted or replaced: what was open is not the store any more. Nor is
+        # one that was opened as never changing, when somebody writes to it after all.
         self._local.slot = None
         return None
 
@@ -175,7 +176,9 @@ class Connections:
                 return None
             self._create_file()
         writable = self._writable()
-        connection = self._connect(writable, self.busy_timeout_s)
+        # Looked at before it is opened: a change between the two is seen as one.
+        seen = None if writable else self._unchanging()
+        connection = self._connect(writable, self.busy_timeout_s, unchanging=seen is not None)
         try:
             if not self._settle(connection, to_write, create, writable):
                 connection.close()
@@ -183,14 +186,28 @@ class Connections:
         except BaseException:
             connection.close()
             raise
-        slot = _Slot(connection, to_write and writable, self.path)
+        slot = _Slot(connection, to_write and writable, self.path, seen)
         self._local.slot = slot
         return slot
 
     def _writable(self) -> bool:
-        return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+        return not self._readonly and os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
 
-    def _connect(self, writable: bool, wait_s: float) -> sqlite3.Connection:
+    def _unchanging(self) -> _Seen | None:
+        """What a WAL store that nobody has open is now; None for any other.
+
+        To read one SQLite would make its WAL and shared memory, which somebody who only reads must not or cannot.
+        While there is no WAL nobody writes, and it can be read as a file that never changes.
+        """
+        seen = _Seen.of(self.path)
+        if seen is None or seen.wal:
+            return None
+        with self.path.open("rb") as file:
+            header = file.read(20)
+        # The versions that the file's format asks of readers and writers: 2 is a WAL.
+        return seen if header[18:20] == b"\2\2" else None
+
+    def _connect(self, writable: bool, wait_s: float, *, unchanging: bool = False) -> sqlite3.Connection:
         def connect(flags: str) -> sqlite3.Connection:
             # Connections stay with their threads; `close()` alone comes from another one.
             return sqlite3.connect(
@@ -200,17 +217,7 @@ class Connections:
 
         if writable:
             return connect("mode=rw")
-        connection = connect("mode=ro")
-        try:
-            connection.execute("PRAGMA user_version").fetchone()
-        except sqlite3.OperationalError:
-            connection.close()
-            # A WAL store in a folder that we cannot write: without its shared memory it opens only as a
-            # file that nobody changes, which is true while it has no WAL.
-            if self.path.with_name(self.path.name + "-wal").exists():
-                raise
-            connection = connect("mode=ro&immutable=1")
-        return connection
+        return connect("mode=ro&immutable=1" if unchanging else "mode=ro")
 
     def _settle(self, connection: sqlite3.Connection, to_write: bool, create: bool, writable: bool) -> bool:
         """Check the version, make or migrate the tables, set the journal. False: there is no store yet."""
@@ -223,7 +230,7 @@ class Connections:
             if not writable:
                 raise StoreVersion(
                     f"the metadata store {self.path} has the older schema {version} and cannot be written here;"
-                    " open it once as its owner"
+                    f" open it once {'without --readonly' if self._readonly else 'as its owner'}"
                 )
             if version == 0 and self.local:
                 self._set_journal(connection, "WAL")
@@ -265,10 +272,11 @@ class Connections:
 
         with Transaction(connection):
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if 0 < version < schema.VERSION and (held := liveness.held_runs(connection)):
+            if 0 < version < schema.VERSION and (live := liveness.living_runs(connection)):
+                runs = "1 run" if len(live) == 1 else f"{len(live)} runs"
                 raise StoreBusy(
-                    f"the metadata store {self.path} is upgraded when its {len(held)} running runs, which an"
-                    " older version of stacktui started, have ended; try again then"
+                    f"the metadata store {self.path} waits to be upgraded until {runs} of an older version of"
+                    f" stacktui ended, {live[0]} among them; try again then"
                 )
             if version < schema.VERSION:
                 schema.migrate(connection)
@@ -281,7 +289,7 @@ class Connections:
         try:
             (journal,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except sqlite3.OperationalError as error:
-            if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _BUSY:
+            if not is_busy(error):
                 raise
             journal = "wal"
         if journal == "wal":
@@ -299,7 +307,7 @@ class Connections:
             try:
                 return str(connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0])
             except sqlite3.OperationalError as error:
-                if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _BUSY:
+                if not is_busy(error):
                     raise
                 if time.monotonic() > deadline:
                     # The old journal works too; whoever opens the store next tries again.
@@ -350,22 +358,6 @@ class Transaction:
         (journal,) = self._connection.execute("PRAGMA journal_mode").fetchone()
         if journal == "wal":
             self._connection.execute("PRAGMA synchronous = NORMAL")
-
-
-def explained(method: M) -> M:
-    """A method of what has `_db`, its connections: errors of SQLite and of the file system become
-    `ComponentError`s of one line."""
-
-    @wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except (sqlite3.Error, OSError) as error:
-            raise self._db.explained(error) from error
-        except UnicodeEncodeError as error:
-            raise ComponentError(f"{error.object!r} is not text that a metadata store can hold") from error
-
-    return cast(M, call)
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -23,10 +24,13 @@ from stacktui.categories.metadata_store import (
     MetadataStore,
     RunPage,
     RunQuery,
+    RunUsers,
     StoreFacts,
 )
 from stacktui.flavors.sqlite import (
     artifacts,
+    attempts,
+    deletion,
     events,
     inbox,
     liveness,
@@ -36,11 +40,12 @@ from stacktui.flavors.sqlite import (
     schema,
     steps,
 )
-from stacktui.flavors.sqlite.connection import Connections, explained
+from stacktui.flavors.sqlite.connection import Connections
+from stacktui.flavors.sqlite.failures import UNREADABLE, explained
 from stacktui.model.alert import InboxItem
 from stacktui.model.artifact import Artifact, ArtifactLink, ArtifactRef
 from stacktui.model.category import Category
-from stacktui.model.run import Event, Metric, Run, RunStatus, StepRun
+from stacktui.model.run import Event, Metric, Run, RunStatus, StepAttempt, StepProgress, StepRun
 from stacktui.model.stack import DurationSeconds
 
 
@@ -84,7 +89,7 @@ class SqliteMetadataStore(MetadataStore):
             around.workspace / Path(config.path).expanduser() if config.path else around.state / "metadata.db"
         )
         busy_timeout = 30.0 if config.busy_timeout is None else config.busy_timeout
-        self._db = Connections(path.absolute(), busy_timeout, config.filesystem)
+        self._db = Connections(path.absolute(), busy_timeout, config.filesystem, around.caller)
 
     @property
     def path(self) -> Path:
@@ -115,7 +120,7 @@ class SqliteMetadataStore(MetadataStore):
             seen = self._db.look(timeout_s)
             if seen is None:
                 return self._before_the_first_run()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, *UNREADABLE) as error:
             return str(self._db.explained(error)), False
         except ComponentError as error:
             return str(error), False
@@ -168,6 +173,27 @@ class SqliteMetadataStore(MetadataStore):
             steps.record_all(connection, several)
 
     @explained
+    def keep_attempt(self, attempt: StepAttempt) -> None:
+        with self._db.write() as connection:
+            attempts.keep(connection, attempt)
+
+    @explained
+    def log_progress(self, run_id: str, step: str, progress: StepProgress) -> None:
+        with self._db.write() as connection:
+            attempts.tell(connection, run_id, step, progress)
+
+    @explained
+    def delete_run(self, run_id: str) -> None:
+        with self._db.write() as connection:
+            deletion.run(connection, run_id)
+
+    @explained
+    def delete_artifacts(self, artifact_ids: Sequence[str]) -> None:
+        if artifact_ids:
+            with self._db.write() as connection:
+                deletion.artifacts(connection, artifact_ids)
+
+    @explained
     def log_metrics(self, run_id: str, metrics: Sequence[Metric]) -> None:
         if metrics:
             self._log_metrics(run_id, metrics)
@@ -195,9 +221,14 @@ class SqliteMetadataStore(MetadataStore):
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(liveness.hold(self._db, self.around.state, run_id))
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, *UNREADABLE) as error:
                 raise self._db.explained(error) from error
             yield
+
+    @explained
+    def expect(self, run_id: str, pid: int) -> None:
+        with self._db.write() as connection:
+            liveness.expect(connection, run_id, pid)
 
     @explained
     def is_held(self, run_id: str) -> bool:
@@ -236,6 +267,35 @@ class SqliteMetadataStore(MetadataStore):
         return steps.of_run(self._db.reader(), run_id)
 
     @explained
+    def attempts(self, run_id: str, step: str | None = None) -> tuple[StepAttempt, ...]:
+        return attempts.of_run(self._db.reader(), run_id, step)
+
+    @property
+    def identity(self) -> str:
+        # One path on two hosts is one file only where both see the same disk.
+        host = socket.gethostname() if self._db.local else ""
+        return f"sqlite:{host}:{self.path.resolve()}"
+
+    @explained
+    def users(self, run_id: str) -> RunUsers:
+        return artifacts.users_of_run(self._db.reader(), run_id)
+
+    def contents(self, without: Collection[str] = ()) -> Iterator[tuple[str, str, int]]:
+        # A page at a time: one long read would keep the journal of all writers from being emptied.
+        seen: set[str] = set()
+        last = ""
+        while page := self._page_of_contents(last):
+            last = page[-1][0]
+            for _, uri, digest, size, run_id in page:
+                if uri not in seen and run_id not in without:
+                    seen.add(uri)
+                    yield uri, digest, size
+
+    @explained
+    def _page_of_contents(self, after: str) -> list[tuple[str, str, str, int, str]]:
+        return deletion.page_of_contents(self._db.reader(), after)
+
+    @explained
     def metrics(self, run_id: str, key: str | None = None) -> tuple[Metric, ...]:
         return metrics.of_run(self._db.reader(), run_id, key)
 
@@ -263,6 +323,11 @@ class SqliteMetadataStore(MetadataStore):
     def tag_artifact(self, artifact_id: str, tag: str) -> None:
         with self._db.write() as connection:
             artifacts.tag(connection, artifact_id, tag)
+
+    @explained
+    def untag_artifact(self, artifact_id: str, tag: str) -> None:
+        with self._db.write() as connection:
+            artifacts.untag(connection, artifact_id, tag)
 
     @explained
     def cached(self, cache_key: str) -> CachedStep | None:

@@ -11,18 +11,23 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from stacktui.model.run import Event, Metric, Run, StepRun
+from stacktui.model.run import Event, Metric, Run, StepAttempt, StepProgress, StepRun
 
 RUN_COLUMNS = (
     "id", "name", "pipeline", "target", "stack", "status", "params", "labels", "created_at", "started_at",
-    "finished_at", "error", "user", "host", "holder", "code", "retry_of",
+    "finished_at", "error", "user", "host", "holder", "code", "retry_of", "group_id", "note", "pinned", "resumes",
+    "waits_for",
 )  # fmt: skip
+RUN_FIELDS = tuple("group" if column == "group_id" else column for column in RUN_COLUMNS)
 DETAIL_COLUMNS = ("graph", "stack_snapshot", "environment")
 STEP_COLUMNS = (
     "run_id", "name", "position", "status", "attempt", '"where"', "started_at", "finished_at", "params",
     "cache_key", "cached_from", "cache_reason", "inputs", "outputs", "error",
 )  # fmt: skip
+ATTEMPT_COLUMNS = ("run_id", "name", "attempt", "status", '"where"', "started_at", "finished_at", "error")
+PROGRESS_COLUMNS = ("run_id", "step", "done", "total", "text", "at")
 _STEP_FIELDS = tuple(column.strip('"') for column in STEP_COLUMNS)
+_ATTEMPT_FIELDS = tuple(column.strip('"') for column in ATTEMPT_COLUMNS)
 _RUN_JSON = (6, 7, 14, 15)
 _STEP_JSON = (8, 12, 13, 14)
 
@@ -86,7 +91,8 @@ def run_values(run: Run) -> tuple[Any, ...]:
         run.id, plain_text(run.name), run.pipeline, run.target, run.stack, run.status.value, packed(run.params),
         packed(run.labels), stamp(run.created_at), stamp(run.started_at), stamp(run.finished_at),
         None if run.error is None else plain_text(run.error), run.user, run.host, packed_noun(run.holder),
-        packed_noun(run.code), run.retry_of,
+        packed_noun(run.code), run.retry_of, run.group, plain_text(run.note), int(run.pinned), run.resumes,
+        plain_text(run.waits_for),
     )  # fmt: skip
 
 
@@ -98,11 +104,11 @@ def detail_values(run: Run) -> tuple[str, str, str]:
 
 def run_from(row: Row, details: Row | None = None) -> Run:
     """A run from the values of `RUN_COLUMNS`, whole with those of `DETAIL_COLUMNS`."""
-    fields = dict(zip(RUN_COLUMNS, row, strict=False))
+    fields = dict(zip(RUN_FIELDS, row, strict=False))
     for index in _RUN_JSON:
         text = row[index]
         if text is not None:
-            fields[RUN_COLUMNS[index]] = unpacked(text)
+            fields[RUN_FIELDS[index]] = unpacked(text)
     if details is not None:
         fields.update(zip(DETAIL_COLUMNS, map(unpacked, details), strict=True))
     return Run.model_validate(fields)
@@ -117,14 +123,40 @@ def step_values(step: StepRun) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def step_from(row: Row) -> StepRun:
+def step_from(row: Row, progress: StepProgress | None = None) -> StepRun:
     """A step from the values of `STEP_COLUMNS`."""
     fields = dict(zip(_STEP_FIELDS, row, strict=True))
+    if progress is not None:
+        fields["progress"] = progress
     for index in _STEP_JSON:
         text = row[index]
         if text is not None:
             fields[_STEP_FIELDS[index]] = unpacked(text)
     return StepRun.model_validate(fields)
+
+
+def attempt_values(attempt: StepAttempt) -> tuple[Any, ...]:
+    """What `ATTEMPT_COLUMNS` hold for an attempt."""
+    return (
+        attempt.run_id, attempt.name, attempt.attempt, attempt.status.value, attempt.where,
+        stamp(attempt.started_at), stamp(attempt.finished_at), packed_noun(attempt.error),
+    )  # fmt: skip
+
+
+def attempt_from(row: Row) -> StepAttempt:
+    """An attempt from the values of `ATTEMPT_COLUMNS`."""
+    fields = dict(zip(_ATTEMPT_FIELDS, row, strict=True))
+    if fields["error"] is not None:
+        fields["error"] = unpacked(fields["error"])
+    return StepAttempt.model_validate(fields)
+
+
+def progress_values(run_id: str, step: str, progress: StepProgress) -> tuple[Any, ...]:
+    """What `PROGRESS_COLUMNS` hold."""
+    # What is not a number says nothing about how far a step is.
+    done = 0.0 if math.isnan(progress.done) else progress.done
+    total = None if progress.total is None or math.isnan(progress.total) else progress.total
+    return run_id, step, done, total, plain_text(progress.text), stamp(progress.at)
 
 
 def metric_values(run_id: str, metric: Metric, source: str = "") -> tuple[Any, ...]:

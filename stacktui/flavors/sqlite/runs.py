@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 
 from stacktui.categories.errors import ComponentError, NotFound
 from stacktui.categories.metadata_store import RunPage, RunQuery
-from stacktui.flavors.sqlite import events, liveness, rows, search
+from stacktui.flavors.sqlite import events, labels, liveness, rows, run_filters
 from stacktui.model.base import now
 from stacktui.model.run import Run, RunStatus, StepRun
 
-_COLUMNS = ", ".join(f"runs.{column}" for column in rows.RUN_COLUMNS)
+_COLUMNS = run_filters.COLUMNS
 _DETAILS = ", ".join(rows.DETAIL_COLUMNS)
 _STATUS = rows.RUN_COLUMNS.index("status")
 _HOLDER = rows.RUN_COLUMNS.index("holder")
+_PINNED = rows.RUN_COLUMNS.index("pinned")
 _CREATED = rows.RUN_COLUMNS.index("created_at")
-_CHANGEABLE = (*rows.RUN_COLUMNS[1:], *rows.DETAIL_COLUMNS)
-_LIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
-# A runner that nobody has seen after this long died before it took its run.
-START_WITHIN = timedelta(seconds=60)
+_COLUMN_OF = dict(zip(rows.RUN_FIELDS[1:], rows.RUN_COLUMNS[1:], strict=True))
+_CHANGEABLE = (*_COLUMN_OF, *rows.DETAIL_COLUMNS)
+_LIVE = run_filters.LIVE
 
 INSERT_RUN = f"INSERT INTO runs ({', '.join(rows.RUN_COLUMNS)}) VALUES ({rows.marks(len(rows.RUN_COLUMNS))})"
 INSERT_DETAILS = f"INSERT INTO run_details (number, {_DETAILS}) VALUES (?, ?, ?, ?)"
@@ -43,7 +42,9 @@ def create(connection: sqlite3.Connection, run: Run, steps: Sequence[StepRun]) -
         if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
             raise ComponentError(f"run {run.id} is recorded already") from error
         raise
+    assert number is not None
     connection.execute(INSERT_DETAILS, (number, *rows.detail_values(run)))
+    labels.add(connection, number, run.labels)
     connection.executemany(INSERT_STEP, map(rows.step_values, steps))
     data = {"pipeline": run.pipeline, "stack": run.stack, "name": run.name, "status": run.status.value}
     events.append(connection, run.id, "run_created", data)
@@ -57,16 +58,21 @@ def update(connection: sqlite3.Connection, run_id: str, changes: dict[str, Any])
     columns: dict[str, Any] = {}
     details: dict[str, Any] = {}
     for field, value in changes.items():
-        target = details if field in rows.DETAIL_COLUMNS else columns
-        target[field] = _column_value(field, value)
-    found = connection.execute("SELECT number FROM runs WHERE id = ?", (run_id,)).fetchone()
+        if field in rows.DETAIL_COLUMNS:
+            details[field] = _column_value(field, value)
+        else:
+            columns[_COLUMN_OF[field]] = _column_value(field, value)
+    found = connection.execute("SELECT number, labels FROM runs WHERE id = ?", (run_id,)).fetchone()
     if found is None:
         raise NotFound(f"there is no run {run_id}")
+    number, old_labels = found
+    if "labels" in changes:
+        labels.change(connection, number, rows.unpacked(old_labels), changes["labels"])
     for table, values in (("runs", columns), ("run_details", details)):
         if values:
             assignments = ", ".join(f"{column} = ?" for column in values)
             connection.execute(
-                f"UPDATE {table} SET {assignments} WHERE number = ?", (*values.values(), *found)
+                f"UPDATE {table} SET {assignments} WHERE number = ?", (*values.values(), number)
             )
     status = RunStatus(changes["status"]) if "status" in changes else None
     kind = "run_changed"
@@ -91,6 +97,8 @@ def _column_value(field: str, value: Any) -> Any:
         return rows.stamp(value)
     if field == "status":
         return RunStatus(value).value
+    if field in ("pinned", "resumes"):
+        return int(value)
     return rows.plain_text(value) if isinstance(value, str) else value
 
 
@@ -124,17 +132,26 @@ def _judged(connection: sqlite3.Connection, row: Sequence[Any]) -> Sequence[Any]
     if status not in _LIVE:
         return row
     if status == RunStatus.QUEUED and row[_HOLDER] is None:
-        started_since = rows.stamp(now() - START_WITHIN)
+        started_since = rows.stamp(now() - liveness.START_WITHIN)
         assert started_since is not None
         if row[_CREATED] > started_since:
             return row
-    if liveness.is_held(connection, row[0]):
+    if liveness.lives(connection, row[0]):
         return row
     # It may have ended since the row was read: only what still says so now is lost.
     again = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE id = ?", (row[0],)).fetchone()
-    if again is None or again[_STATUS] not in _LIVE or liveness.is_held(connection, row[0]):
+    if again is None or again[_STATUS] not in _LIVE or liveness.lives(connection, row[0]):
         return row if again is None else tuple(again)
     return (*again[:_STATUS], RunStatus.LOST.value, *again[_STATUS + 1 :])
+
+
+def state(connection: sqlite3.Connection, run_id: str) -> tuple[int, RunStatus, bool]:
+    """A run's number, its status as it is shown, and whether it is pinned. Raises `NotFound`."""
+    row = connection.execute(f"SELECT {_COLUMNS}, runs.number FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no run {run_id}; `stacktui runs list` shows them")
+    judged = _judged(connection, row[:-1])
+    return row[-1], RunStatus(judged[_STATUS]), bool(judged[_PINNED])
 
 
 def is_lost(connection: sqlite3.Connection, run_id: str) -> bool:
@@ -173,8 +190,7 @@ def count(connection: sqlite3.Connection | None, query: RunQuery, at_most: int) 
     if not live:
         total = 0
         for status in query.status or (None,):
-            source, where, values = _source(connection, query, status)
-            sql = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT ?)"
+            sql, values = run_filters.count_sql(connection, query, status)
             total += connection.execute(sql, (*values, at_most - total)).fetchone()[0]
         return total
     total = 0
@@ -241,53 +257,5 @@ def _range(
     ascending: bool,
     limit: int,
 ) -> list[tuple[int, Sequence[Any]]]:
-    sql, values = range_sql(connection, query, status, number, ascending)
+    sql, values = run_filters.range_sql(connection, query, status, number, ascending)
     return [(row[0], row[1:]) for row in connection.execute(sql, (*values, limit))]
-
-
-def range_sql(
-    connection: sqlite3.Connection,
-    query: RunQuery,
-    status: RunStatus | None,
-    number: int | None,
-    ascending: bool,
-) -> tuple[str, list[Any]]:
-    """The query for one status and one side of a number; its last parameter, the limit, is left to the caller."""
-    source, where, values = _source(connection, query, status)
-    # The order stands on the table that is read first: SQLite then reads it in that order and does not sort.
-    key = "runs_search.rowid" if source != "runs" else "runs.number"
-    if number is not None:
-        where += f" AND {key} {'>' if ascending else '<'} ?"
-        values.append(number)
-    order = "ASC" if ascending else "DESC"
-    return (
-        f"SELECT runs.number, {_COLUMNS} FROM {source} WHERE {where} ORDER BY {key} {order} LIMIT ?",
-        values,
-    )
-
-
-def _source(
-    connection: sqlite3.Connection, query: RunQuery, status: RunStatus | None
-) -> tuple[str, str, list[Any]]:
-    """Tables, condition and values of a query's filters."""
-    exact = {"status": status and status.value, "pipeline": query.pipeline, "stack": query.stack}
-    given = {column: value for column, value in exact.items() if value is not None}
-    conditions, values = [f"runs.{column} = ?" for column in given], list(given.values())
-    source = "runs"
-    if status in _LIVE and RunStatus.LOST not in query.status:
-        # What nobody ever held, or has let go, is lost: that it is not looked for keeps long lists of lost
-        # runs from being judged one by one.
-        held = "EXISTS (SELECT 1 FROM holds WHERE holds.run_id = runs.id)"
-        conditions.append(held if status is RunStatus.RUNNING else f"(runs.holder IS NULL OR {held})")
-    if query.search and query.search.strip():
-        text = search.match(query.search, **exact) if search.available(connection) else None
-        if text is not None:
-            # CROSS JOIN keeps the order: first the index of words, then the run of each hit.
-            source = "runs_search CROSS JOIN runs ON runs.number = runs_search.rowid"
-            conditions.insert(0, "runs_search MATCH ?")
-            values.insert(0, text)
-        else:
-            like, words = search.like(query.search)
-            conditions.append(like)
-            values += words
-    return source, " AND ".join(conditions) or "1", values

@@ -14,6 +14,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from stacktui.flavors.sqlite import second
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -197,20 +199,15 @@ class Migration(NamedTuple):
     """Adds tables, columns or indexes, inside the transaction that its caller opened."""
 
 
-def create_index(database: Database, name: str) -> None:
-    """Make one of `INDEXES`."""
-    unique = "UNIQUE " if name in _UNIQUE else ""
-    database.execute(f"CREATE {unique}INDEX {name} ON {INDEXES[name]}")
-
-
 def _first(database: Database) -> None:
     for table in _TABLES:
         database.execute(table)
-    for name in INDEXES:
-        create_index(database, name)
+    for name, columns in INDEXES.items():
+        unique = "UNIQUE " if name in _UNIQUE else ""
+        database.execute(f"CREATE {unique}INDEX {name} ON {columns}")
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, _first),)
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, _first), Migration(2, second.apply))
 VERSION = MIGRATIONS[-1].version
 
 

@@ -1,8 +1,8 @@
-"""Full-text search over runs: names, pipelines, parameters, errors and labels. Used by the lists of runs.
+"""Full-text search over runs: names, pipelines, parameters, errors, labels and notes. Used by the lists of runs.
 
 The index takes its text from `runs` itself and is kept by triggers, so that whatever changes a run changes
-it too. Stack and status are in it although nobody searches for them: a rare status among many hits is then
-found by the index, not by looking at each hit.
+it too. Stack, status, group and pin are in it although nobody searches for them: a rare status among many hits is
+then found by the index, not by looking at each hit. So are labels together with other filters.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import sqlite3
 
-SEARCHED = ("name", "pipeline", "params", "error", "labels")
-_COLUMNS = (*SEARCHED, "stack", "status")
+SEARCHED = ("name", "pipeline", "params", "error", "labels", "note")
+_COLUMNS = (*SEARCHED, "stack", "status", "group_id", "pinned")
 # A NUL would end the query's text, half a surrogate pair is no text to SQLite.
 _WORD = re.compile(r"[^\s\"'\x00\ud800-\udfff]+")
 
@@ -41,6 +41,13 @@ def create(connection: sqlite3.Connection) -> bool:
     return True
 
 
+def remove(connection: sqlite3.Connection) -> None:
+    """Remove the index, so that the next `create` makes it anew with the columns of today."""
+    for event in ("insert", "delete", "update"):
+        connection.execute(f"DROP TRIGGER IF EXISTS runs_search_{event}")
+    connection.execute("DROP TABLE IF EXISTS runs_search")
+
+
 def supported(connection: sqlite3.Connection) -> bool:
     """Whether this SQLite was built with FTS5."""
     return bool(connection.execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone()[0])
@@ -67,20 +74,29 @@ def mend(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO runs_search (runs_search) VALUES ('optimize')")
 
 
-def match(text: str, **exact: str | None) -> str | None:
+def words(text: str) -> str | None:
     """An FTS5 query for runs with all words of `text`, the last one perhaps only begun, in the searched columns.
 
-    `exact` narrows it by other columns; as words, so that the caller still compares. None: no word to look for.
+    None: no word to look for.
     """
     # Text without a letter or digit is no token of the index: it would match nothing.
-    words = [word for word in _WORD.findall(text) if any(letter.isalnum() for letter in word)]
-    if not words:
+    found = [word for word in _WORD.findall(text) if any(letter.isalnum() for letter in word)]
+    if not found:
         return None
-    quoted = [f'"{word}"' for word in words]
+    quoted = [f'"{word}"' for word in found]
     quoted[-1] += " *"
-    terms = [f"{{{' '.join(SEARCHED)}}} : ({' AND '.join(quoted)})"]
-    terms += [f'{column} : "{value}"' for column, value in exact.items() if value and _WORD.fullmatch(value)]
-    return " AND ".join(terms)
+    return f"{{{' '.join(SEARCHED)}}} : ({' AND '.join(quoted)})"
+
+
+def phrase(column: str, text: str) -> str:
+    """An FTS5 query for runs with the words of `text` beside each other in a column; the caller still compares."""
+    doubled = text.replace('"', '""')
+    return f'{column} : "{doubled}"'
+
+
+def is_word(text: str) -> bool:
+    """Whether `phrase` can look for it."""
+    return _WORD.fullmatch(text) is not None and any(letter.isalnum() for letter in text)
 
 
 def like(text: str) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stacktui.categories.metadata_store import CachedStep
-from stacktui.flavors.sqlite import artifacts, events, metrics, rows, runs
+from stacktui.flavors.sqlite import artifacts, attempts, events, metrics, rows, runs
 from stacktui.model.artifact import Artifact, ArtifactRef
 from stacktui.model.run import Metric, StepRun, StepStatus
 
@@ -69,7 +69,8 @@ def of_run(connection: sqlite3.Connection | None, run_id: str) -> tuple[StepRun,
     if connection is None:
         return ()
     sql = f"SELECT {_COLUMNS} FROM steps WHERE run_id = ? ORDER BY position, name"
-    found = [rows.step_from(row) for row in connection.execute(sql, (run_id,))]
+    told = attempts.progress(connection, run_id)
+    found = [rows.step_from(row, told.get(row[1])) for row in connection.execute(sql, (run_id,))]
     unfinished = (StepStatus.RUNNING, StepStatus.RETRYING)
     if any(step.status in unfinished for step in found) and runs.is_lost(connection, run_id):
         found = [

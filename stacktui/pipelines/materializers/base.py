@@ -72,7 +72,7 @@ class Source:
 
 
 class Materializer(Protocol):
-    """One way to keep values. A team's own is an object of this shape, named `module:object` on its step."""
+    """One way to keep values. A team's own has the two methods, and is recorded as `module:object` (`custom`)."""
 
     name: str
     """What `ArtifactRef.materializer` records."""

@@ -2,27 +2,36 @@
 
 A tag is an object whose first key starts with `$`: `{"$tuple": [1, 2]}`. A mapping with other keys than text,
 or with one that starts with `$`, is written as pairs, so that a tag never stands for a mapping of the user's.
+
+What comes back is equal and of the same type, or the value is refused: dates, decimals, enums, dataclasses and
+pydantic models are kept, NumPy's scalars and small arrays inside of others too; a subclass of a built-in type is
+not. A `Path` inside of another value is its text: what it leads to is not kept with it.
 """
 
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import math
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path, PosixPath, PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from stacktui.pipelines.materializers.base import MaterializerError, Packed, Source, Unfit
+from stacktui.pipelines.materializers import classes
+from stacktui.pipelines.materializers.base import Packed, Source, Unfit
 
 _ATOMS = frozenset({type(None), bool, int, float, str})
+_PATHS = {kind.__name__: kind for kind in (PosixPath, PurePosixPath, PureWindowsPath)}
+_LARGEST_ARRAY = 1 << 20
+"""Bytes of an array that stands inside of another value."""
 
 
 class _Json:
@@ -34,7 +43,10 @@ class _Json:
         except (RecursionError, ValueError, OverflowError) as error:
             # A cycle, or an integer with more digits than Python writes.
             raise Unfit(str(error)) from None
-        return Packed(text.encode("ascii"), _facts(value))
+        facts = _facts(value)
+        if '{"$class":' in text and (names := classes.named_in(json.loads(text))):
+            facts["classes"] = names
+        return Packed(text.encode("ascii"), facts)
 
     def unpack(self, source: Source) -> Any:
         return loads(source.data())
@@ -67,55 +79,49 @@ def _encoded(value: Any) -> Any:
         return {"$dict": [[_encoded(key), _encoded(item)] for key, item in value.items()]}
     if (write := _WRITERS.get(kind)) is not None:
         return write(value)
-    if isinstance(value, BaseModel):
-        return _encoded_model(value)
+    if kind.__module__ == "numpy":
+        return _encoded_numpy(value)
+    if isinstance(value, (BaseModel, Enum)) or classes.is_record(kind):
+        return classes.encoded(value, _encoded, _decoded)
     raise Unfit(f"JSON has no form for {kind.__module__}.{kind.__qualname__}")
 
 
-def _encoded_model(model: BaseModel) -> Any:
-    kind = type(model)
-    if model.model_extra or getattr(model, "__pydantic_private__", None) or "<" in kind.__qualname__:
-        raise Unfit(f"{kind.__qualname__} holds more than its fields")
-    name = f"{kind.__module__}:{kind.__qualname__}"
-    tagged = {
-        "$model": name,
-        "fields": {field: _encoded(item) for field, item in model.__dict__.items()},
-    }
-    # A model whose validators do not give the same values back is not kept this way.
-    try:
-        again = _model(tagged["fields"], kind)
-        same = json.dumps({field: _encoded(item) for field, item in again.__dict__.items()}) == json.dumps(
-            tagged["fields"]
-        )
-    except Exception as error:
-        raise Unfit(f"{kind.__qualname__} does not validate its own values: {type(error).__name__}") from None
-    if not same:
-        raise Unfit(f"{kind.__qualname__} changes its values when it validates them")
-    return tagged
+def _encoded_numpy(value: Any) -> Any:
+    """A scalar by its value, an array as `.npy`: numbers that a library computed stand among others everywhere."""
+    import numpy as np
+
+    from stacktui.pipelines.materializers.arrays import NPY
+
+    if isinstance(value, np.generic):
+        if value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+            return {"$numpy": value.dtype.name, "value": value.item()}
+    elif value.nbytes > _LARGEST_ARRAY:
+        raise Unfit(f"an array of {value.nbytes:,} bytes is too large to stand in JSON")
+    content = NPY.pack(value, Path()).content
+    assert isinstance(content, bytes)
+    tagged = {"$npy": base64.b64encode(content).decode("ascii")}
+    return {**tagged, "scalar": True} if isinstance(value, np.generic) else tagged
 
 
-def _model(encoded_fields: Any, kind: type[BaseModel]) -> BaseModel:
-    return _validated(json.loads(json.dumps(encoded_fields), object_hook=_decoded), kind)
+def _decoded_numpy(found: dict[str, Any]) -> Any:
+    import numpy as np
+
+    return np.dtype(found["$numpy"]).type(found["value"])
 
 
-def _validated(fields: dict[str, Any], kind: type[BaseModel]) -> BaseModel:
-    return kind.model_validate(fields, by_alias=False, by_name=True)
+def _decoded_npy(found: dict[str, Any]) -> Any:
+    import io
+
+    import numpy as np
+
+    array = np.load(io.BytesIO(base64.b64decode(found["$npy"])), allow_pickle=False)
+    return array[()] if found.get("scalar") else array
 
 
 def _decoded(found: dict[str, Any]) -> Any:
     tag = next(iter(found), "")
     read = _READERS.get(tag) if tag.startswith("$") else None
     return found if read is None else read(found)
-
-
-def _decoded_model(found: dict[str, Any]) -> BaseModel:
-    module, _, qualified = found["$model"].partition(":")
-    kind: Any = importlib.import_module(module)
-    for part in qualified.split("."):
-        kind = getattr(kind, part, None)
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        raise MaterializerError(f"{found['$model']} is not a pydantic model any more")
-    return _validated(found["fields"], kind)
 
 
 def _encoded_datetime(value: datetime) -> Any:
@@ -154,6 +160,8 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
     set: _set("$set"),
     frozenset: _set("$frozenset"),
     bytes: lambda value: {"$bytes": base64.b64encode(value).decode("ascii")},
+    bytearray: lambda value: {"$bytearray": base64.b64encode(value).decode("ascii")},
+    range: lambda value: {"$range": [value.start, value.stop, value.step]},
     datetime: _encoded_datetime,
     date: lambda value: {"$date": value.isoformat()},
     time: _encoded_time,
@@ -161,6 +169,8 @@ _WRITERS: dict[type, Callable[[Any], Any]] = {
     Decimal: lambda value: {"$decimal": str(value)},
     UUID: lambda value: {"$uuid": str(value)},
     complex: lambda value: {"$complex": [value.real, value.imag]},
+    Fraction: lambda value: {"$fraction": [value.numerator, value.denominator]},
+    **{kind: lambda value: {"$path": str(value), "kind": type(value).__name__} for kind in _PATHS.values()},
 }
 
 _READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -169,6 +179,8 @@ _READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "$set": lambda found: set(found["$set"]),
     "$frozenset": lambda found: frozenset(found["$frozenset"]),
     "$bytes": lambda found: base64.b64decode(found["$bytes"]),
+    "$bytearray": lambda found: bytearray(base64.b64decode(found["$bytearray"])),
+    "$range": lambda found: range(*found["$range"]),
     "$datetime": _decoded_datetime,
     "$date": lambda found: date.fromisoformat(found["$date"]),
     "$time": lambda found: time.fromisoformat(found["$time"]).replace(fold=found["fold"]),
@@ -176,7 +188,11 @@ _READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "$decimal": lambda found: Decimal(found["$decimal"]),
     "$uuid": lambda found: UUID(found["$uuid"]),
     "$complex": lambda found: complex(*found["$complex"]),
-    "$model": _decoded_model,
+    "$fraction": lambda found: Fraction(*found["$fraction"]),
+    "$path": lambda found: _PATHS[found["kind"]](found["$path"]),
+    "$numpy": _decoded_numpy,
+    "$npy": _decoded_npy,
+    "$class": classes.decoded,
 }
 
 

@@ -14,7 +14,7 @@ from stacktui.categories.artifact_store import ArtifactStore
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.base import Noun
 from stacktui.pipelines.materializers.base import Source
-from stacktui.pipelines.materializers.registry import _process_scratch
+from stacktui.pipelines.materializers.registry import process_scratch
 
 _WHOLE = 64 << 20
 _HEAD = 64 << 10
@@ -46,7 +46,7 @@ def preview(ref: ArtifactRef, store: ArtifactStore, limit: int = 20) -> Preview:
 
 
 def _data(ref: ArtifactRef, store: ArtifactStore) -> bytes:
-    return Source(ref, store, _process_scratch()).data()
+    return Source(ref, store, process_scratch()).data()
 
 
 def _json(ref: ArtifactRef, store: ArtifactStore, limit: int) -> Preview:
@@ -123,7 +123,7 @@ def _parquet(ref: ArtifactRef, store: ArtifactStore, limit: int) -> Preview:
     file = pq.ParquetFile(pa.BufferReader(_data(ref, store)))
     batch = next(file.iter_batches(batch_size=max(limit, 1), use_threads=False), None)
     total = file.metadata.num_rows
-    names = tuple(file.schema_arrow.names)
+    names = _labels(file.schema_arrow)
     columns = [batch.column(place).to_pylist() for place in range(len(names))] if batch is not None else []
     return Preview(
         kind="table",
@@ -134,6 +134,15 @@ def _parquet(ref: ArtifactRef, store: ArtifactStore, limit: int) -> Preview:
         truncated=total > limit,
         note=f"{total:,} rows, {len(names)} columns",
     )
+
+
+def _labels(schema: Any) -> tuple[str, ...]:
+    """The columns' names; of those that were given others to be told apart, what they were."""
+    names = tuple(schema.names)
+    notes = json.loads((schema.metadata or {}).get(b"stacktui", b"{}"))
+    if "labels" in notes:
+        names = tuple(str(label) for label in notes["labels"]["of"]) + names[len(notes["labels"]["of"]) :]
+    return names
 
 
 def _tensors(ref: ArtifactRef, store: ArtifactStore, limit: int) -> Preview:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import os
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from stacktui.categories.artifact_store import ArtifactStore
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.base import uuid7
+from stacktui.pipelines.materializers import custom
 from stacktui.pipelines.materializers.base import (
     Materializer,
     MaterializerError,
+    Packed,
     Source,
     Unfit,
     type_name,
@@ -48,6 +52,9 @@ _loaded: dict[str, Materializer] = {}
 
 def named(name: str) -> Materializer:
     """The materializer called `name`, ours or a team's `module:object`. Raises `MaterializerError`."""
+    if ":" in name:
+        # Not kept: a module that is loaded again brings another one.
+        return custom.custom(name)
     found = _loaded.get(name)
     if found is None:
         found = _loaded[name] = _import(name)
@@ -56,18 +63,30 @@ def named(name: str) -> Materializer:
 
 def materializer_for(value: Any) -> str:
     """The name of the materializer that is asked first for `value`."""
+    return next(_candidates(value))
+
+
+def _candidates(value: Any) -> Iterator[str]:
+    """The materializers that are asked for a value, one after the other until one can keep it."""
     kind = type(value)
+    if (chosen := custom.chosen_for(value)) is not None:
+        yield chosen
     if kind in _PLAIN:
-        return "safetensors" if kind is dict and _all_arrays(value) else "json"
-    if kind in (bytes, bytearray):
-        return "bytes"
-    if isinstance(value, Path):
-        return "folder" if value.is_dir() else "file"
-    package = kind.__module__.partition(".")[0]
-    if package in _BY_PACKAGE:
-        return _BY_PACKAGE[package]
-    # Dates, decimals, pydantic models and the like; it says itself what it cannot keep.
-    return "json"
+        if kind is dict and _all_arrays(value):
+            yield "safetensors"
+        yield "json"
+    elif kind in (bytes, bytearray):
+        yield "bytes"
+    elif isinstance(value, Path):
+        yield "folder" if value.is_dir() else "file"
+    elif (package := kind.__module__.partition(".")[0]) in _BY_PACKAGE:
+        yield _BY_PACKAGE[package]
+    else:
+        if kind.__module__ != "builtins" and (installed := custom.installed_for(value)) is not None:
+            yield installed
+        # Dates, decimals, enums, dataclasses, models; it says itself what it cannot keep.
+        yield "json"
+    yield "pickle"
 
 
 def save(
@@ -84,17 +103,8 @@ def save(
     `name` is the output's, for messages. A value that nothing else can keep is pickled, and its reference
     says so. With `materializer` only that one is asked. Raises `MaterializerError`.
     """
-    folder = scratch or _process_scratch()
-    chosen = materializer or materializer_for(value)
-    try:
-        packed = named(chosen).pack(value, folder)
-    except Unfit as reason:
-        if materializer:
-            raise MaterializerError(
-                f"output {name!r} ({type_name(value)}) does not fit the materializer {chosen!r}: {reason}"
-            ) from None
-        chosen = "pickle"
-        packed = _pickled(value, name, folder)
+    folder = scratch or process_scratch()
+    chosen, packed = _packed(value, name, (materializer,) if materializer else _candidates(value), folder)
     content = packed.content
     stored = store.put_bytes(content) if isinstance(content, bytes) else store.put_file(content)
     if isinstance(content, Path) and content.is_relative_to(folder):
@@ -116,36 +126,37 @@ def load(ref: ArtifactRef, store: ArtifactStore, *, scratch: Path | None = None)
     Files and folders are private copies under `scratch`, or under a folder that goes with the process.
     Raises `DigestMismatch`, `NotFound` and `MaterializerError`.
     """
-    return named(ref.materializer).unpack(Source(ref, store, scratch or _process_scratch()))
+    return named(ref.materializer).unpack(Source(ref, store, scratch or process_scratch()))
 
 
-def _pickled(value: Any, name: str, scratch: Path) -> Any:
-    try:
-        return named("pickle").pack(value, scratch)
-    except Unfit as reason:
+def _packed(value: Any, name: str, candidates: Iterable[str], scratch: Path) -> tuple[str, Packed]:
+    chosen, reason = "", ""
+    for chosen in candidates:
+        try:
+            return chosen, named(chosen).pack(value, scratch)
+        except Unfit as unfit:
+            reason = str(unfit)
+        except MaterializerError as error:
+            if ":" not in chosen:
+                raise
+            raise MaterializerError(f"output {name!r}: {error}") from error.__cause__
+    if chosen != "pickle":
         raise MaterializerError(
-            f"output {name!r} ({type_name(value)}) cannot be kept: {reason}; return plain values, arrays, "
-            "frames, a Path, or name a materializer for it"
-        ) from None
+            f"output {name!r} ({type_name(value)}) does not fit the materializer {chosen!r}: {reason}"
+        )
+    raise MaterializerError(
+        f"output {name!r} ({type_name(value)}) cannot be kept: {reason}; return plain values, arrays, "
+        "frames, a Path, or name a materializer for it"
+    )
 
 
 def _import(name: str) -> Materializer:
-    module_name, attribute = (
-        (f"{_HERE}.{_MODULES[name]}", name.upper())
-        if name in _MODULES
-        else name.split(":", 1)
-        if ":" in name
-        else ("", "")
-    )
-    if not module_name:
+    if name not in _MODULES:
         raise MaterializerError(
             f"there is no materializer {name!r}: use one of {', '.join(_MODULES)}, or your own as module:object"
         )
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise MaterializerError(f"the materializer {name!r} does not load: {error}") from error
-    made: Materializer = found() if isinstance(found, type) else found
+    module = importlib.import_module(f"{_HERE}.{_MODULES[name]}")
+    made: Materializer = getattr(module, name.upper())
     return made
 
 
@@ -162,9 +173,10 @@ def _all_arrays(value: dict[Any, Any]) -> bool:
 _scratch: Path | None = None
 
 
-def _process_scratch() -> Path:
+def process_scratch() -> Path:
+    """A folder of this process, which goes with it."""
     global _scratch  # noqa: PLW0603
     if _scratch is None:
-        _scratch = Path(tempfile.mkdtemp(prefix="stacktui-"))
+        _scratch = Path(tempfile.mkdtemp(prefix=f"stacktui-{os.getpid()}-"))
         atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
     return _scratch

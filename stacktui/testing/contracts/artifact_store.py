@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,22 @@ class ArtifactStoreContract(ComponentContract):
         assert [item.path for item in component.list()] == ["keep/1"]
         with pytest.raises(NotFound):
             component.delete("one")
+
+    def test_removes_what_nobody_has_put_since(self, component: ArtifactStore) -> None:
+        needs(component, "delete", "list", "put", "read")
+        stored = component.put_bytes(b"unused")
+        (listed,) = component.list(stored.path)
+        if listed.modified is None:
+            # Without a time nothing is known to be old.
+            assert not component.remove_unused(stored.path, datetime.now(UTC))
+            return
+        assert not component.remove_unused(stored.path, listed.modified)
+        assert component.read_bytes(stored.path) == b"unused"
+        assert component.remove_unused(stored.path, listed.modified + timedelta(microseconds=1))
+        assert not component.exists(stored.path)
+        with pytest.raises(NotFound):
+            component.remove_unused(stored.path, listed.modified)
+        assert component.put_bytes(b"unused") == stored
 
     def test_refuses_to_delete_where_it_cannot(self, component: ArtifactStore) -> None:
         lacks(component, "delete")

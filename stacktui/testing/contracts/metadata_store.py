@@ -1,4 +1,5 @@
-"""The contract of metadata stores. What several processes see of one store is in `metadata_store_shared`."""
+"""The contract of metadata stores. What several processes see of one store is in `metadata_store_shared`, what people
+keep and delete in `metadata_store_kept`."""
 
 from __future__ import annotations
 
@@ -18,13 +19,14 @@ from stacktui.model.base import now, uuid7
 from stacktui.model.category import Category
 from stacktui.model.run import CodeState, Metric, RunStatus, StepDefinition, StepError, StepStatus
 from stacktui.testing.contracts.base import ComponentContract, needs
+from stacktui.testing.contracts.metadata_store_kept import KeptRunsContract
 from stacktui.testing.contracts.metadata_store_shared import SharedStoreContract
 from stacktui.testing.contracts.nouns import a_run, a_step, an_artifact, next_id
 
 _LATER = datetime(2026, 3, 1, 12, 0, 0, 250, tzinfo=UTC)
 
 
-class MetadataStoreContract(ComponentContract, SharedStoreContract):
+class MetadataStoreContract(ComponentContract, SharedStoreContract, KeptRunsContract):
     """Override the fixture `component` with an empty `MetadataStore`."""
 
     category = Category.METADATA_STORE
@@ -70,6 +72,11 @@ class MetadataStoreContract(ComponentContract, SharedStoreContract):
             environment={"python": "3.11"},
             graph=(StepDefinition(name="load"), StepDefinition(name="fit", after=("load",))),
             retry_of=uuid7(),
+            group=uuid7(),
+            note="better than the one before \x1b",
+            pinned=True,
+            resumes=2,
+            waits_for="waits for 2 runs: max_runs is 1",
         )
         component.create_run(run, [a_step(run)])
         assert component.run(run.id) == run
@@ -114,8 +121,16 @@ class MetadataStoreContract(ComponentContract, SharedStoreContract):
             "stopped by dev",
         )
         assert found.labels == {"kept": "yes"}
+        component.update_run(run.id, note="kept", pinned=True, resumes=1, waits_for="waits for 1 run")
+        found = component.run(run.id)
+        assert (found.note, found.pinned, found.resumes, found.waits_for) == (
+            "kept",
+            True,
+            1,
+            "waits for 1 run",
+        )
         kinds = [(event.kind, event.data.get("status")) for event in component.events(before)]
-        assert kinds == [("run_finished", "cancelled"), ("run_changed", None)]
+        assert kinds == [("run_finished", "cancelled"), ("run_changed", None), ("run_changed", None)]
         with pytest.raises(NotFound):
             component.update_run(uuid7(), error="x")
         with pytest.raises(TypeError, match="statsu"):
@@ -257,6 +272,10 @@ class MetadataStoreContract(ComponentContract, SharedStoreContract):
         assert newest[0].id == two.id
         following = component.artifacts(ArtifactQuery(name="output", after=two.id))
         assert [artifact.id for artifact in following] == [one.id]
+        component.untag_artifact(two.id, "best")
+        assert component.artifact(two.id).tags == ()
+        with pytest.raises(NotFound, match="no tag"):
+            component.untag_artifact(two.id, "best")
 
     def test_finds_what_a_cache_key_left(self, component: MetadataStore) -> None:
         old, new, broken = a_run(), a_run(), a_run()

@@ -114,6 +114,19 @@ class SharedStoreContract:
         component.update_run(run.id, status=RunStatus.FAILED)
         assert second.run(run.id).status is RunStatus.FAILED
 
+    def test_expects_a_holder(self, component: MetadataStore, second: MetadataStore) -> None:
+        needs(component, "hold")
+        run = a_run(status=RunStatus.QUEUED, started_at=None, finished_at=None)
+        component.create_run(run, [])
+        before = component.last_event()
+        component.expect(run.id, os.getpid())
+        assert component.last_event() == before
+        assert second.run(run.id).status is RunStatus.QUEUED
+        assert not second.is_held(run.id)
+        with second.hold(run.id):
+            component.expect(run.id, os.getpid())
+            assert component.is_held(run.id)
+
     def test_holds_only_what_exists(self, component: MetadataStore) -> None:
         needs(component, "hold")
         component.create_run(a_run(), [])

@@ -213,7 +213,12 @@ class StepRunningContract(ComponentContract):
     def test_gives_every_event_before_the_result(self, component: Any, run: RunContext) -> None:
         result, events = self.do(component, run, "talks", x=7)
         assert result.status is StepStatus.SUCCEEDED, result.error
-        lines = {(event.stream, event.text) for event in events if isinstance(event, LogLine)}
+        lines = {
+            (event.stream, text)
+            for event in events
+            if isinstance(event, LogLine)
+            for text in event.text.split("\n")
+        }
         assert ("stdout", "printed 7") in lines
         assert ("stderr", "to stderr") in lines
         assert ("stdout", "from a child") in lines
@@ -273,7 +278,7 @@ class StepRunningContract(ComponentContract):
 
     def test_hands_over_named_secrets_and_masks_them(self, component: Any, run: RunContext) -> None:
         result, events = self.do(component, run, "tells", x=1, secrets=(TOKEN,))
-        lines = [event.text for event in events if isinstance(event, LogLine)]
+        lines = [text for event in events if isinstance(event, LogLine) for text in event.text.split("\n")]
         assert lines.count("the token is ******") == 1
         assert "in ****** pieces" in lines
         assert "******" in lines

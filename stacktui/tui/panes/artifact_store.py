@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stacktui.categories.artifact_store import ArtifactStore
-    from stacktui.operations.artifact import ArtifactPreview, Lineage
+    from stacktui.operations.artifact import ArtifactPreview
+    from stacktui.operations.lineage import Lineage
 
 _AT_MOST = 2000
 _FILES = 1000
@@ -49,6 +51,8 @@ class ArtifactLine:
     tags: Clean
     run_id: str
     newest: bool
+    file: Clean = Clean("")
+    """What a file of it is called where nobody says so."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class ArtifactStorePane(Pane[Artifacts]):
         bind("pane_artifacts.older", "o", "older", "older versions", rank=10, help="Show every version of each, or the newest."),
         bind("pane_artifacts.run", "w", "open_run", "its run", rank=11, help="Open the run that made it."),
         bind("pane_artifacts.deploy", "d", "operation('model deploy')", "deploy", writes=True, rank=12, help="Serve it with the stack's model deployer."),
+        bind("pane_artifacts.tag", "t", "tag_artifact", "tag", writes=True, rank=13, help="Give it a tag, or take one away."),
+        bind("pane_artifacts.get", "S", "save_artifact", "save", writes=True, rank=14, help="Write its content to a file or folder."),
         bind("pane_artifacts.copy", "y", "copy_artifact", "copy id", rank=30, help="Copy the artifact's id."),
     ]  # fmt: skip
 
@@ -84,10 +90,10 @@ class ArtifactStorePane(Pane[Artifacts]):
             Grid(
                 Column("label", "step/output", 16, grow=True),
                 Column("version", "ver", 4, align="right"),
-                Column("type", "type", 14, drop=1),
+                Column("type", "type", 10, drop=3),
                 Column("size", "size", 9, align="right", drop=2),
                 Column("age", "age", 4, align="right"),
-                Column("tags", "tags", 10, drop=4),
+                Column("tags", "tags", 8, drop=1),
                 markable=False,
                 marker_without_focus=False,
                 id="artifacts",
@@ -108,6 +114,8 @@ class ArtifactStorePane(Pane[Artifacts]):
                 for each in found[:_FILES]
             )  # fmt: skip
             return Artifacts(root, lines, True, len(found) > _FILES)
+        from stacktui.pipelines.materializers.export import file_name
+
         artifacts = source.session.store().artifacts(ArtifactQuery(limit=_AT_MOST))
         seen: set[tuple[str, str, str]] = set()
         listed = []
@@ -117,7 +125,7 @@ class ArtifactStorePane(Pane[Artifacts]):
                 ArtifactLine(
                     each.id, clean(each.pipeline), clean(f"{each.step}/{each.name}"), each.version,
                     clean(each.type.rpartition(".")[2]), each.size, each.created_at, clean(" ".join(each.tags)),
-                    each.run_id, place not in seen,
+                    each.run_id, place not in seen, clean(file_name(each)),
                 )
             )  # fmt: skip
             seen.add(place)
@@ -175,6 +183,8 @@ class ArtifactStorePane(Pane[Artifacts]):
                 Clean("made by"), clean(f"{found.pipeline}/{found.produced_by.step}  run {found.run_id[:13]}")
             ),
         ]
+        if found.tags:
+            facts.append(Fact(Clean("tags"), clean(", ".join(found.tags)), Tone.ACCENT))
         if found.metadata:
             words = " ".join(f"{name}={value}" for name, value in found.metadata.items())
             facts.append(Fact(Clean("about"), clean(words if len(words) < 160 else words[:159] + glyph("…"))))
@@ -215,9 +225,9 @@ class ArtifactStorePane(Pane[Artifacts]):
         return Subject("artifact", {"artifact_id": line.id}, clean(f"artifact {line.label} v{line.version}"))
 
     def refusal(self, action: str) -> str | None:
-        if action in ("open_run", "copy_artifact") and self._line() is None:
+        if action in _OF_ONE and self._line() is None:
             return "no artifact is chosen"
-        if action == "open_run" and not self.in_stack:
+        if action in _OF_ONE - {"copy_artifact"} and not self.in_stack:
             return f"{self.component_name} is not in the active stack: who made its files is not known here"
         return super().refusal(action)
 
@@ -231,10 +241,53 @@ class ArtifactStorePane(Pane[Artifacts]):
         if line is not None and line.run_id:
             self.workbench.open_place("run", line.run_id)
 
+    def action_tag_artifact(self) -> None:
+        from stacktui.tui.dialogs.simple import PromptDialog
+
+        line = self._line()
+        if line is None:
+            return
+        has = line.tags.split()
+        label = f"A tag for {line.label} v{line.version}."
+        if has:
+            label += f" It has {', '.join(has)}: one that it has is taken away."
+
+        def answered(text: str | None) -> None:
+            if text:
+                arguments = {"artifact_id": line.id, "tag": text.strip(), "remove": text.strip() in has}
+                self.host.do(
+                    "artifact tag", lambda found: self.workbench.toast(clean(found.done)), **arguments
+                )
+
+        self.host.ask(PromptDialog("tag", label), answered)
+
+    def action_save_artifact(self) -> None:
+        from stacktui.tui.dialogs.simple import PromptDialog
+
+        line = self._line()
+        if line is None:
+            return
+
+        def answered(text: str | None) -> None:
+            if text and text.strip() != "-":
+                target = Path(text.strip()).expanduser()
+                self.host.do(
+                    "artifact get",
+                    lambda found: self.workbench.toast(clean(found.done)),
+                    artifact_id=line.id,
+                    output=target,
+                )
+
+        label = f"Write {line.label} v{line.version} to this file or folder, from {self.session.start}:"
+        self.host.ask(PromptDialog("save", label, value=str(line.file)), answered)
+
     def action_copy_artifact(self) -> None:
         line = self._line()
         if line is not None:
             self.copy(line.id)
+
+
+_OF_ONE = frozenset({"open_run", "copy_artifact", "tag_artifact", "save_artifact"})
 
 
 def _preview_section(found: ArtifactPreview, width: int) -> Section:

@@ -42,9 +42,11 @@ class MetadataStorePane(Pane[StoreNow]):
 
     topics = frozenset({Topic.RUNS, Topic.INBOX, Topic.FILES, Topic.ACTIVE})
     WORD = "store"
+    STACK_ONLY = frozenset({"prune_store"})
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("pane_store.check", "i", "check_store", "check", rank=10, help="Check the integrity, which reads everything."),
         bind("pane_store.backup", "o", "operation('store backup')", "backup", writes=True, rank=11, help="Write a consistent copy, while runs go on."),
+        bind("pane_store.prune", "P", "prune_store", "prune", writes=True, rank=13, help="Remove old runs, and what nothing names any more; says first what."),
         bind("pane_store.compact", "C", "compact_store", "compact", writes=True, rank=12, help="Give unused space back to the disk."),
     ]  # fmt: skip
 
@@ -135,9 +137,28 @@ class MetadataStorePane(Pane[StoreNow]):
             lambda yes: self.host.do("store compact", self._compacted, name=name) if yes else None,
         )
 
+    def action_prune_store(self) -> None:
+        from stacktui.operations.table import operations_of
+        from stacktui.tui.dialogs.simple import PromptDialog
+
+        def answered(text: str | None) -> None:
+            if text is not None:
+                keep = {"keep_runs": int(text)} if text.strip() else {}
+                self.workbench.doing.typed(operations_of("prune")["prune"], keep)
+
+        label = (
+            "How many of the newest runs of each pipeline stay? Without a number no run goes, only what nothing\n"
+            "names any more. It is shown first, and asked again. :prune knows more, by age and by pipeline."
+        )
+        self.host.ask(PromptDialog("prune", label, check=_no_number), answered)
+
     def _compacted(self, document: Any) -> None:
         self.workbench.toast(clean(document.done))
         self.reload()
+
+
+def _no_number(text: str) -> str | None:
+    return None if not text.strip() or text.strip().isdecimal() else f"{text!r} is not a number"
 
 
 _NEEDS = {"operation('store backup')": "backup", "compact_store": "compact"}

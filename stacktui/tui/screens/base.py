@@ -184,6 +184,8 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
     # The frame.
 
     _keys_dirty = False
+    _styled = -1
+    """The app's `styled` of when its styles were worked out last."""
 
     def compose(self) -> ComposeResult:
         yield HeaderLine()
@@ -200,7 +202,11 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         self.summary_changed(self.workbench.feed.summary)
         self.keys_changed()
 
-    def on_screen_resume(self, _: events.ScreenResume) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        # Working out the styles of a whole screen anew takes as long as drawing it, and draws all of it again. They are
+        # as they were unless the theme changed meanwhile.
+        event.refresh_styles = event.refresh_styles and self._styled != self.workbench.styled
+        self._styled = self.workbench.styled
         self._draw_place()
         self.summary_changed(self.workbench.feed.summary)
         self.workbench.feed.screen_resumed()

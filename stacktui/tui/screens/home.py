@@ -16,7 +16,9 @@ from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, elapsed, glyph, running_for, state_text, symbol_of, tone_of
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
 from stacktui.tui.screens.problems import file_of, finding_keys, place_of
+from stacktui.tui.screens.run_actions import Chosen, RunActions
 from stacktui.tui.snapshots.home import HomeSnapshot, RunLine, Slot, load_home, probe_stack
+from stacktui.tui.widgets.bars import progress_bar
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.panel import Panel
 
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _FINDINGS = 30
+_BAR = 10
 
 
-class HomeScreen(WorkbenchScreen[HomeSnapshot]):
+class HomeScreen(RunActions, WorkbenchScreen[HomeSnapshot]):
     """The first screen."""
 
     topics = frozenset({Topic.FILES, Topic.ACTIVE, Topic.RUNS, Topic.PROBES, Topic.FINDINGS})
@@ -40,9 +43,19 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
             rank=5,
             help="Ask every component of the stack whether it answers.",
         ),
+        # The keys of the table of operations; without the table, which the first frame has no use for.
+        bind("home.runs.stop", "x", "operation('runs stop')", "stop", writes=True, rank=40, help="Stop the run."),
+        bind(
+            "home.runs.resume", "T", "operation('runs resume')", "resume", writes=True, rank=40,
+            help="Take up a run that failed, was stopped or was lost.",
+        ),
+        bind(
+            "home.runs.retry", "t", "operation('runs retry')", "retry", writes=True, rank=40,
+            help="Start the run anew with today's code.",
+        ),
         bind("home.next", "tab", "focus_next", "next panel", rank=30, help="To the next panel."),
         bind("home.previous", "shift+tab", "focus_previous", "previous panel", rank=150),
-    ]
+    ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
     def body(self) -> ComposeResult:
@@ -69,8 +82,9 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
             with Vertical(id="home-right"):
                 with Panel(title="running now", id="home-running"):
                     yield Grid(
-                        Column("name", "", 16, grow=True),
-                        Column("stack", "", 10, drop=2),
+                        Column("name", "", 12, grow=True),
+                        Column("doing", "", 14, grow=True, drop=1),
+                        Column("bar", "", _BAR, drop=2),
                         Column("elapsed", "", 6, align="right"),
                         header=False, markable=False, marker_without_focus=False, id="running",
                         empty=Clean("Nothing runs. n starts a run."),
@@ -105,11 +119,16 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
         slots.set_rows(_slot_row(slot) for slot in snapshot.slots)
         running = self.query_one("#running", Grid)
         running.set_rows(_running_row(run) for run in snapshot.running)
-        self.query_one("#home-running", Panel).set_title("running now", len(snapshot.running) or None)
+        queued = sum(run.status == "queued" for run in snapshot.running)
+        panel = self.query_one("#home-running", Panel)
+        panel.set_title("running now", len(snapshot.running) - queued or None)
+        panel.set_note(f"{queued} queued" if queued else "")
         last = self.query_one("#last", Grid)
         if snapshot.store_problem:
             last.empty = snapshot.store_problem
         last.set_rows(_last_row(run) for run in snapshot.last)
+        lost = sum(run.status == "lost" for run in snapshot.last)
+        self.query_one("#home-runs", Panel).set_note(f"{lost} lost: T resumes the one chosen" if lost else "")
         self._show_findings(snapshot)
         self.keep_ticking(bool(snapshot.running))
 
@@ -140,8 +159,26 @@ class HomeScreen(WorkbenchScreen[HomeSnapshot]):
                 label = Clean(f"{slot.category.facts.title} {slot.name}")
                 return Subject("component", {"category": slot.category, "name": str(slot.name)}, label)
         if grid.id in ("running", "last"):
-            return Subject("run", {"run_id": grid.cursor_key}, Clean(f"run {grid.cursor_key[:13]}"))
+            arguments = {"run_id": grid.cursor_key, "run_ids": (grid.cursor_key,)}
+            return Subject("run", arguments, Clean(f"run {grid.cursor_key[:13]}"))
         return None
+
+    def chosen_runs(self) -> tuple[Chosen, ...]:
+        grid = self.focused
+        if not isinstance(grid, Grid) or grid.id not in ("running", "last") or self.snapshot is None:
+            return ()
+        runs = (*self.snapshot.running, *self.snapshot.last)
+        return tuple(
+            Chosen(run.id, run.name, run.status, run.pinned, run.note)
+            for run in runs
+            if run.id == grid.cursor_key
+        )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "operation" and not self.chosen_runs():
+            # Home has other things beside runs: there these keys are not even greyed.
+            return False
+        return super().check_action(action, parameters)
 
     def refusal(self, action: str) -> str | None:
         if action == "probe" and (self.snapshot is None or not self.snapshot.slots):
@@ -229,7 +266,8 @@ def _running_row(run: RunLine) -> Row:
         run.id,
         (
             Cell(status, Tone.RUNNING if run.status == "running" else Tone.MUTED),
-            Cell(run.stack, Tone.MUTED),
+            Cell(run.doing, Tone.MUTED if run.status == "running" else Tone.WARN),
+            Cell(progress_bar(run.part, "", _BAR) if run.part is not None else Clean(""), Tone.RUNNING),
             Cell(running_for(run.started_at) if run.started_at else Clean("queued"), Tone.MUTED),
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,11 +61,15 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("newrun.start", "ctrl+s", "start", "start", writes=True, rank=2, help="Start the run."),
+        bind(
+            "newrun.sweep", "ctrl+g", "sweep", "sweep", writes=True, rank=3,
+            help="Take several values in a field, 0.1,0.2,0.4: a run for each combination.",
+        ),
         bind("newrun.stack", "S", "choose_stack", "stack", rank=20, help="Run through another stack."),
         bind("newrun.editor", "E", "open_editor", "editor", rank=21, help="Open the pipeline in $EDITOR."),
         bind("newrun.next", "tab", "focus_next", "next field", rank=30, help="To the next field."),
         bind("newrun.previous", "shift+tab", "focus_previous", "previous field", rank=150),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, target: str = "", given: Mapping[str, Any] | None = None) -> None:
         super().__init__()
@@ -73,6 +78,7 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
         self._stack: str | None = None
         self._later: Timer | None = None
         self._starting = False
+        self._sweep = False
         self._to_form = bool(given)
         self._drawing = asyncio.Lock()
 
@@ -122,11 +128,33 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
         self.query_one("#newrun-summary", Static).update(Content(clean(source.summary if source else "")))
         self.query_one("#newrun-summary", Static).display = bool(source and source.summary)
         self.query_one("#newrun-params").display = source is not None
+        self._show_sweep()
         if self._to_form and source is not None:
             self._to_form = False
             if not form.focus_first():
                 self.query_one(StartButton).focus()
         self.keys_changed()
+
+    def _show_sweep(self) -> None:
+        """Say what the button starts, and how several values are typed."""
+        runs = self._combinations()
+        self.query_one(StartButton).say(
+            Clean(f"start {runs:,} runs" if self._sweep and runs > 1 else "start the run")
+        )
+        says = "sweep: several values with a comma between, a run each" if self._sweep else ""
+        self.query_one("#newrun-params", Panel).set_note(says)
+
+    def _axes(self) -> dict[str, tuple[str, ...]]:
+        """The parameters that have several values, while it is a sweep."""
+        if not self._sweep:
+            return {}
+        from stacktui.pipelines.sweep import values_of
+
+        several = {name: values_of(text) for name, text in self.query_one(ParameterForm).values().items()}
+        return {name: values for name, values in several.items() if len(values) > 1}
+
+    def _combinations(self) -> int:
+        return prod(len(values) for values in self._axes().values())
 
     def show(self, snapshot: NewRunSnapshot) -> None:
         grid = self.query_one("#pipelines", Grid)
@@ -192,7 +220,9 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
         if source is None:
             return Asked(stack=self._stack, broken=problem.text if problem else Clean(""))
         form = self.query_one(ParameterForm)
-        return Asked(source.target, tuple(form.values().items()), tuple(form.missing()), self._stack)
+        # Of a sweep the plan is that of its first run.
+        values = {**form.values(), **{name: several[0] for name, several in self._axes().items()}}
+        return Asked(source.target, tuple(values.items()), tuple(form.missing()), self._stack)
 
     @on(PlanPanel.Shown)
     def _planned(self, event: PlanPanel.Shown) -> None:
@@ -235,16 +265,36 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
             return
         self.notice(clean(f"starting {source.name}"))
         self._starting = True
-        params = tuple(f"{name}={value}" for name, value in form.values().items())
-        self.do("run", self._started, target=source.target, param=params, stack=self._stack, detach=True)
+        given, axes = form.values(), self._axes()
+        arguments: dict[str, Any] = {
+            "target": source.target,
+            "stack": self._stack,
+            "param": tuple(f"{name}={value}" for name, value in given.items() if name not in axes),
+        }
+        if axes:
+            arguments["sweep"] = tuple(f"{name}={given[name]}" for name in axes)
+        self.workbench.doing.start("run", arguments, self._started)
 
-    def _started(self, result: Any) -> None:
-        run_id = result[-1].run_id
+    def _started(self, document: Any) -> None:
         app = self.workbench
         if self.is_current:
             # esc from the run goes to where this screen was opened.
             app.pop_screen()
-        app.open_place("run", run_id)
+        group = getattr(document, "group", None)
+        if group is not None:
+            app.open_place("sweep", group=group)
+        else:
+            app.open_place("run", document.run_id)
+
+    def action_sweep(self) -> None:
+        """Several values in a field are several runs; again, one text is one value."""
+        self._sweep = not self._sweep
+        self.notice(
+            "a sweep: 0.1,0.2 in a field makes a run of each; with several such fields, of each combination"
+            if self._sweep
+            else ""
+        )
+        self._changed()
 
     def notice(self, text: Clean | str, *, error: bool = False) -> None:
         # An operation that did not start ends in an error line, or in a dialog: see `on_screen_resume`.

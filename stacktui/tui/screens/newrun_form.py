@@ -31,8 +31,15 @@ class StartButton(Static, can_focus=True):
     class Pressed(Message):
         """The run shall start."""
 
-    def __init__(self) -> None:
-        super().__init__(Content("start the run"), id="newrun-start")
+    def __init__(self, says: Clean = Clean("start the run")) -> None:
+        self._says = says
+        super().__init__(Content(self._says), id="newrun-start")
+
+    def say(self, text: Clean) -> None:
+        """What it starts."""
+        if text != self._says:
+            self._says = text
+            self.update(Content(text))
 
     def action_press(self) -> None:
         self.post_message(self.Pressed())

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
@@ -17,7 +17,7 @@ from stacktui.model.text import Clean, clean
 from stacktui.tui.doing import one_line
 from stacktui.tui.live import LiveView, Topic
 from stacktui.tui.marks import Tone, glyph, symbol_of, tone_of
-from stacktui.tui.screens.run_facts import short_ids
+from stacktui.tui.screens.run_details import short_ids
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.lanes import lanes
 from stacktui.tui.widgets.panel import Panel
@@ -39,6 +39,10 @@ class Asked(NamedTuple):
     """The stack if it was chosen here; None for the active one."""
     broken: Clean = Clean("")
     """Why the pipeline's file cannot be read, if that is what is chosen."""
+    retry_of: str = ""
+    """The run that is retried; empty for a run of its own."""
+    begin: str | None = None
+    """The step that the retry begins with; None for the whole run."""
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -55,6 +59,10 @@ class PlanLine:
     cached: bool | None
     where: Clean
     reason: Clean
+    secrets: Clean = Clean("")
+    """The names of the secrets that it needs."""
+    kept: bool = False
+    """Whether the result of the run that is retried stands in for it, whatever changed."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
     def load(self, session: Session) -> PlanSnapshot:
         asked = self.asked
         try:
-            stack, why, protected = _stack_of(session, asked.stack)
+            stack, why, protected = _stack_of(session, asked)
         except Exception as error:
             return PlanSnapshot(asked, problem=one_line(error))
         plan = PlanSnapshot(asked, clean(stack), clean(why), protected)
@@ -147,7 +155,10 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
             return _with(plan, problem=_plainly(one_line(error)), said=frames)
         except Exception as error:
             return _with(plan, problem=one_line(error))
-        return _with(plan, steps=_lines(found), said=_findings(found))
+        steps = _lines(found)
+        if asked.retry_of and asked.begin is not None:
+            steps = _from_step(session, asked.retry_of, asked.begin, found, steps)
+        return _with(plan, steps=steps, said=(*_findings(found), *_secrets(steps)))
 
     # On the loop.
 
@@ -172,8 +183,7 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
             grid.set_columns(*columns)
         grid.display = bool(snapshot.steps)
         grid.set_rows(_row(step) for step in snapshot.steps)
-        cached = sum(step.cached is True for step in snapshot.steps)
-        self.set_title("plan" if not cached else f"plan: {cached} cached of", len(snapshot.steps) or None)
+        self.set_title(_title(snapshot.steps))
         self.post_message(self.Shown(snapshot))
 
     @on(Grid.Opened, "#plan")
@@ -185,7 +195,8 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
         steps = self.snapshot.steps if self.snapshot else ()
         line = next((step for step in steps if step.name == event.key), None)
         if line is not None:
-            self.workbench.push_screen(TextDialog(line.name, line.reason))
+            secrets = f"\n\nsecrets: {line.secrets}" if line.secrets else ""
+            self.workbench.push_screen(TextDialog(line.name, Clean(f"{line.reason}{secrets}")))
 
     def answered(self) -> None:
         """What is shown is the plan for what is typed."""
@@ -198,14 +209,13 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
 
 
 def _with(plan: PlanSnapshot, **changes: object) -> PlanSnapshot:
-    from dataclasses import replace
-
     return replace(plan, **changes)  # type: ignore[arg-type]
 
 
-def _stack_of(session: Session, chosen: str | None) -> tuple[str, str, bool]:
+def _stack_of(session: Session, asked: Asked) -> tuple[str, str, bool]:
     snapshot = session.snapshot()
-    name, why = (chosen, "chosen here") if chosen else session.active(snapshot)
+    chosen = "the run's" if asked.retry_of else "chosen here"
+    name, why = (asked.stack, chosen) if asked.stack else session.active(snapshot)
     resolved = session.resolved(name, snapshot)
     return resolved.name, why, resolved.protected
 
@@ -215,10 +225,50 @@ def _lines(plan: PlanDocument) -> tuple[PlanLine, ...]:
     return tuple(
         PlanLine(
             clean(step.name), lane, step.cached, clean(step.where.partition("/")[2] or step.where),
-            clean(_short_reason(step.reason, step.name)),
+            clean(_short_reason(step.reason, step.name)), clean(", ".join(step.secrets)),
         )
         for step, lane in zip(plan.steps, drawn, strict=True)
     )  # fmt: skip
+
+
+def _from_step(
+    session: Session, run_id: str, begin: str, plan: PlanDocument, lines: tuple[PlanLine, ...]
+) -> tuple[PlanLine, ...]:
+    """The plan of a retry: the step that it begins with and all after it run, of the others the results are kept."""
+    store = session.store()
+    done = {step.name for step in store.steps(run_id) if str(step.status) in ("succeeded", "cached")}
+    again = {begin}
+    for step in plan.steps:
+        if again & set(step.after):
+            again.add(step.name)
+    changed = []
+    for step, line in zip(plan.steps, lines, strict=True):
+        if step.name in again:
+            why = "the retry begins here" if step.name == begin else f"comes after `{begin}`"
+            changed.append(replace(line, cached=False, reason=clean(why)))
+        elif step.name in done:
+            why = f"its result is taken from run {run_id[:13]}"
+            changed.append(replace(line, kept=True, reason=clean(why)))
+        else:
+            changed.append(line)
+    return tuple(changed)
+
+
+def _title(steps: tuple[PlanLine, ...]) -> Clean:
+    """`plan: 2 kept, 1 cached of 5`."""
+    kept = sum(step.kept for step in steps)
+    cached = sum(step.cached is True and not step.kept for step in steps)
+    counts = [f"{kept} kept"] if kept else []
+    counts += [f"{cached} cached"] if cached else []
+    if not counts:
+        return Clean(f"plan {len(steps)}" if steps else "plan")
+    return Clean(f"plan: {', '.join(counts)} of {len(steps)}")
+
+
+def _secrets(steps: tuple[PlanLine, ...]) -> tuple[Said, ...]:
+    """The secrets that steps need, in one line."""
+    needed = [f"{step.secrets} ({step.name})" for step in steps if step.secrets and not step.kept]
+    return (Said("info", clean(f"secrets: {', '.join(needed)}")),) if needed else ()
 
 
 def _short_reason(reason: str, step: str) -> str:
@@ -275,7 +325,7 @@ _WILL: Mapping[bool | None, tuple[str, str, Tone]] = {
 
 
 def _row(step: PlanLine) -> Row:
-    symbol, word, tone = _WILL[step.cached]
+    symbol, word, tone = ("◐", "kept", Tone.OK) if step.kept else _WILL[step.cached]
     return Row(
         step.name,
         (

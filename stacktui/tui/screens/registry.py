@@ -46,6 +46,8 @@ PLACES: dict[str, Place] = {
     "settings": Place("settings:SettingsScreen", "settings"),
     "newrun": Place("newrun:NewRunScreen", "new run", False, {}, "target", "pipeline", writes=True),
     "run": Place("run:RunScreen", "run", False, {}, "run_id", "run"),
+    "retry": Place("retry:RetryScreen", "retry", False, {}, "run_id", "run", writes=True),
+    "sweep": Place("sweep:SweepScreen", "sweep", False, {}, "group"),
     "compare": Place("compare:CompareScreen", "compare", False, {}, "run_ids"),
     "builder": Place("builder:BuilderScreen", "stack builder", False, {}, "stack", "stack", writes=True),
     **{

@@ -16,9 +16,10 @@ from stacktui.tui.keys import bind, operation_bindings
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, elapsed, running_for, state_text, tone_of
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
+from stacktui.tui.screens.run_actions import Chosen, RunActions
 from stacktui.tui.screens.run_facts import RunFacts, StepLine, load_run
 from stacktui.tui.screens.run_log import LogPanel
-from stacktui.tui.widgets.bars import timeline
+from stacktui.tui.widgets.bars import progress_bar, timeline
 from stacktui.tui.widgets.facts import Facts
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.logview import LogView
@@ -37,7 +38,7 @@ _FEW = 200
 """Steps up to which each is redrawn by itself; of more all at once, and each second only those that run."""
 
 
-class RunScreen(WorkbenchScreen[RunFacts]):
+class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
     """A run by its id, or by the beginning of it.
 
     Wide: steps and facts left, the log right. Narrow: steps above, and below them the log or, with `i`, the facts.
@@ -51,6 +52,10 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         bind(
             "run.facts", "i", "facts", "in & out", rank=11,
             help="What went into the step and came out, its metrics, and why it was cached.",
+        ),
+        bind(
+            "run.about", "I", "about", "the run", rank=13,
+            help="About the run itself: environment, host, user, commit, labels, what it is a retry of.",
         ),
         bind(
             "run.zoom", "z", "zoom", "zoom", rank=12,
@@ -68,7 +73,13 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         self._store = store
         self._step: str | None = None
         self._chosen_by_hand = False
+        self._about_run = False
         self._drawn: dict[str, _Drawn] = {}
+
+    @property
+    def run_id(self) -> str:
+        """The run that it shows; once it is loaded, the whole id."""
+        return self._run_id
 
     def body(self) -> ComposeResult:
         yield RunHead()
@@ -91,7 +102,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
     # What changes.
 
     def load(self, session: Session) -> RunFacts:
-        facts = load_run(session, self._run_id, self._step, self._store)
+        facts = load_run(session, self._run_id, None if self._about_run else self._step, self._store)
         # Here, in the thread: rows of ten thousand steps take longer than a key press may.
         self._drawn = _drawn(facts, self._drawn)
         return facts
@@ -101,12 +112,15 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         self.set_crumb(snapshot.name)
         self.query_one(RunHead).show(snapshot)
         grid = self.query_one("#steps", Grid)
-        width = min(14, max((len(line.lane) for line in snapshot.steps), default=1))
-        if grid.columns[0].width != width:
-            grid.set_columns(grid.columns[0]._replace(width=width), *grid.columns[1:])
+        lane = min(14, max((len(line.lane) for line in snapshot.steps), default=1))
+        state = max((len(_state(line)) for line in snapshot.steps), default=0)
+        widths = {"lane": lane, "status": max(11, state)}
+        columns = tuple(each._replace(width=widths.get(each.key, each.width)) for each in grid.columns)
+        if columns != grid.columns:
+            grid.set_columns(*columns)
         _set_rows(grid, [drawn.row for drawn in _drawn(snapshot, self._drawn).values()])
         panel = self.query_one("#run-steps", Panel)
-        panel.set_title("steps", _done(snapshot), len(snapshot.steps))
+        panel.set_title("steps", _done(snapshot), sum(not line.earlier for line in snapshot.steps))
         # Frame, header and rows, as far as the stylesheet allows.
         panel.styles.height = len(snapshot.steps) + 3
         if not self._chosen_by_hand:
@@ -118,9 +132,11 @@ class RunScreen(WorkbenchScreen[RunFacts]):
     def _show_step(self, snapshot: RunFacts) -> None:
         line = self._step_line()
         self.query_one(LogPanel).follow(snapshot.id, line)
-        if snapshot.step == self._step:
+        if snapshot.step == (None if self._about_run else self._step):
             self.query_one("#step-facts", Facts).show_sections(snapshot.details)
-            self.query_one("#run-facts", Panel).set_title(line.shown if line else "run")
+            titled = line is not None and not self._about_run
+            self.query_one("#run-facts", Panel).set_title(_title(line) if line and titled else "the run")
+            self.keys_changed()
 
     def tick(self) -> None:
         if self.snapshot is None:
@@ -137,7 +153,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
     def _go_to_what_matters(self, snapshot: RunFacts) -> None:
         """Until the reader chooses: the step that failed, the one that runs, the next one, or else the last."""
         for wanted in (("failed", "lost"), _MOVING, ("pending",), ("succeeded", "cached")):
-            lines = [line.name for line in snapshot.steps if line.status in wanted]
+            lines = [line.name for line in snapshot.steps if line.status in wanted and not line.earlier]
             if not lines:
                 continue
             name = lines[-1] if "succeeded" in wanted else lines[0]
@@ -155,6 +171,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         if event.key is not None and event.key == event.grid.cursor_key and event.key != self._step:
             self._chosen_by_hand = self._step is not None
             self._step = event.key
+            self._about_run = False
             if self.snapshot is not None:
                 self._show_step(self.snapshot)
             self.reload_now()
@@ -173,16 +190,31 @@ class RunScreen(WorkbenchScreen[RunFacts]):
     def subject(self) -> Subject | None:
         if self.snapshot is None:
             return None
-        return Subject("run", {"run_id": self._run_id}, Clean(f"run {self.snapshot.name}"))
+        return Subject(
+            "run", {"run_id": self._run_id, "run_ids": (self._run_id,)}, Clean(f"run {self.snapshot.name}")
+        )
+
+    def chosen_runs(self) -> tuple[Chosen, ...]:
+        run = self.snapshot
+        return (Chosen(run.id, run.name, run.status, run.pinned, run.note),) if run else ()
+
+    def other_store(self) -> bool:
+        return self._store is not None
+
+    def retry_step(self) -> str | None:
+        """From the step under the cursor; from the beginning where the cursor is elsewhere."""
+        line = self._step_line()
+        return line.name if line is not None and not self._about_run else None
+
+    def run_resumed(self, run_id: str) -> None:
+        # It is on screen already.
+        self.notice("")
+
+    def runs_deleted(self, run_ids: tuple[str, ...]) -> None:
+        if self.is_current:
+            self.workbench.back()
 
     def refusal(self, action: str) -> str | None:
-        if action == "operation('runs stop')" and self.snapshot is not None:
-            if self._store is not None:
-                return "it is not of the active stack's store"
-            if self.snapshot.status == "lost":
-                return "nobody runs it any more"
-            if self.snapshot.status not in ("queued", "running"):
-                return f"the run has ended: {self.snapshot.status}"
         if action == "save_log" and self.is_mounted and not self.query_one(LogPanel).view.lines:
             return "the step wrote nothing"
         return super().refusal(action)
@@ -207,6 +239,31 @@ class RunScreen(WorkbenchScreen[RunFacts]):
         self.add_class("-facts")
         self.query_one(Facts).focus()
 
+    def action_about(self) -> None:
+        """About the run itself, and back to the step."""
+        self._about_run = not self._about_run
+        self.reload_now()
+        if self._about_run:
+            self.add_class("-facts")
+            self.query_one(Facts).focus()
+        elif isinstance(self.focused, Facts):
+            self.query_one("#steps", Grid).focus()
+
+    @on(Facts.Opened)
+    def _link(self, event: Facts.Opened) -> None:
+        """Another run that the facts name: the only one, or the one that is chosen."""
+        if len(event.links) == 1:
+            self.workbench.open_place("run", run_id=event.links[0][0], store=self._store)
+            return
+        from stacktui.tui.dialogs.simple import ChoiceDialog
+
+        self.ask(
+            ChoiceDialog("open run", [(run_id, name, Clean(run_id)) for run_id, name in event.links]),
+            lambda run_id: (
+                self.workbench.open_place("run", run_id=run_id, store=self._store) if run_id else None
+            ),
+        )
+
     def action_zoom(self) -> None:
         if self.has_class("-zoomed"):
             self.remove_class("-zoomed")
@@ -225,6 +282,8 @@ class RunScreen(WorkbenchScreen[RunFacts]):
             self.remove_class("-zoomed")
         elif isinstance(self.focused, (LogView, Facts)):
             self.remove_class("-facts")
+            if self._about_run:
+                self.action_about()
             self.query_one("#steps", Grid).focus()
         else:
             super().action_back()
@@ -251,7 +310,7 @@ class RunScreen(WorkbenchScreen[RunFacts]):
 
     def _step_line(self) -> StepLine | None:
         steps = self.snapshot.steps if self.snapshot else ()
-        return next((line for line in steps if line.name == self._step), None)
+        return next((line for line in steps if line.key == self._step), None)
 
 
 def _file_name(step: str) -> str:
@@ -259,7 +318,17 @@ def _file_name(step: str) -> str:
 
 
 def _done(facts: RunFacts) -> int:
-    return sum(line.status not in _UNFINISHED for line in facts.steps)
+    return sum(line.status not in _UNFINISHED and not line.earlier for line in facts.steps)
+
+
+def _title(line: StepLine) -> Clean:
+    return Clean(f"{clean(line.name)}, attempt {line.attempt}") if line.earlier else line.shown
+
+
+def _state(line: StepLine) -> Clean:
+    """Symbol and word, and of a step that runs how far it is."""
+    part = line.progress.part if line.progress else None
+    return state_text(line.status) if part is None else Clean(f"{state_text(line.status)} {int(part * 100)}%")
 
 
 class _Drawn(NamedTuple):
@@ -277,9 +346,9 @@ def _drawn(facts: RunFacts, before: dict[str, _Drawn]) -> dict[str, _Drawn]:
     span = (facts.started_at, _last(facts)) if few or facts.ended_at else (None, None)
     rows: dict[str, _Drawn] = {}
     for line in facts.steps:
-        old = before.get(line.name)
+        old = before.get(line.key)
         same = old is not None and old.span == span and old.line == line and line.status not in _MOVING
-        rows[line.name] = old if old is not None and same else _Drawn(line, span, _row(line, *span))
+        rows[line.key] = old if old is not None and same else _Drawn(line, span, _row(line, *span))
     return rows
 
 
@@ -301,19 +370,37 @@ def _last(run: RunFacts) -> datetime | None:
 
 
 def _row(line: StepLine, first: datetime | None, last: datetime | None) -> Row:
-    moving = line.status in _MOVING
-    took = running_for(line.started_at) if moving else elapsed(line.duration_s)
-    name = line.shown if line.attempt < 2 else Clean(f"{line.shown} ×{line.attempt}")
+    moving = line.status in _MOVING and not line.earlier
+    name = line.shown if line.attempt < 2 or line.earlier else Clean(f"{line.shown} ×{line.attempt}")
     tone = tone_of(line.status)
-    bar = timeline(line.started_at, line.ended_at, first, last, _TIMELINE) if first and last else Clean("")
     return Row(
-        line.name,
+        line.key,
         (
             Cell(line.lane, Tone.MUTED),
-            Cell(name, Tone.STRONG if moving else Tone.PLAIN),
-            Cell(state_text(line.status), tone),
-            Cell(took),
-            Cell(bar, tone),
+            Cell(name, Tone.STRONG if moving else Tone.MUTED if line.earlier else Tone.PLAIN),
+            Cell(_state(line), tone),
+            Cell(_took(line, moving)),
+            Cell(_bar(line, first, last), tone),
             Cell(line.where, Tone.MUTED),
         ),
     )
+
+
+def _took(line: StepLine, moving: bool) -> Clean:
+    if line.retry_at is not None:
+        wait = (line.retry_at - now()).total_seconds()
+        return Clean(f"in {elapsed(float(round(wait)))}" if wait >= 1 else "soon")
+    return running_for(line.started_at) if moving else elapsed(line.duration_s)
+
+
+def _bar(line: StepLine, first: datetime | None, last: datetime | None) -> Clean:
+    """When it ran; of a step that runs and says how far it is, that."""
+    if line.progress is not None and line.progress.part is not None:
+        left = line.progress.left_s
+        return progress_bar(line.progress.part, f"{elapsed(left)} left" if left else "", _TIMELINE)
+    if line.retry_at is not None:
+        wait = (line.retry_at - now()).total_seconds()
+        return Clean(f"next attempt in {wait:.0f} s" if wait >= 1 else "next attempt soon")
+    if first is None or last is None:
+        return Clean("")
+    return timeline(line.started_at, line.ended_at, first, last, _TIMELINE)

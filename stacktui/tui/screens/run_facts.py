@@ -1,36 +1,57 @@
-"""What the run screen says about a run and its steps: from the store's rows to clean lines. No widgets here."""
+"""What the run screen shows of a run and its steps: from the store's rows to clean lines. No widgets here.
+
+What stands in the facts panel about the chosen one is made in `run_details`.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stacktui.categories.errors import NotFound
+from stacktui.categories.errors import Unsupported
 from stacktui.model.run import RunStatus, StepStatus
-from stacktui.model.text import Clean, clean, clean_block
-from stacktui.tui.marks import Tone, ago, elapsed, size_text, state_text, tone_of
-from stacktui.tui.screens.runs import params_text
-from stacktui.tui.widgets.bars import curve
-from stacktui.tui.widgets.facts import Fact, Section
-from stacktui.tui.widgets.lanes import lanes
+from stacktui.model.text import Clean, clean
+from stacktui.tui.marks import ago, elapsed, glyph
+from stacktui.tui.screens.run_details import attempt_details, moment, run_details, step_details
+from stacktui.tui.snapshots.runs import labels_text, params_text
+from stacktui.tui.widgets.bars import progress_bar
+from stacktui.tui.widgets.lanes import below, lanes
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     from stacktui.categories.metadata_store import MetadataStore
-    from stacktui.model.run import Event, Metric, Run, StepRun
+    from stacktui.model.run import Event, Run, StepAttempt, StepError, StepProgress, StepRun
     from stacktui.operations.session import Session
+    from stacktui.tui.widgets.facts import Section
 
-_CURVE = 24
-_LONG_ID = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+_BAR = 36
+
+
+class Progress(NamedTuple):
+    """How far a running step said it is."""
+
+    part: float | None
+    """Of the whole, from 0 to 1; None where it did not say how much that is."""
+    text: Clean
+    """Count, rate and what it says itself: `450 of 1,000  12.3/s  loss 0.31`."""
+    left_s: float | None
+    """Seconds until it is done, if it goes on like this."""
+
+    @property
+    def lines(self) -> tuple[Clean, ...]:
+        """The bar, where there is one, and the text."""
+        left = f"{elapsed(self.left_s)} left" if self.left_s else ""
+        return (self.text,) if self.part is None else (progress_bar(self.part, left, _BAR), self.text)
 
 
 @dataclass(frozen=True)
 class StepLine:
-    """One step in the list."""
+    """One step in the list, or an earlier attempt of one."""
 
     name: str
     shown: Clean
@@ -45,6 +66,17 @@ class StepLine:
     error: tuple[Clean, ...]
     """Why it failed: the user's frames, the error itself last. Empty where it did not."""
     ended_at: datetime | None
+    progress: Progress | None = None
+    retry_at: datetime | None = None
+    """When about the next attempt begins, while it waits for that."""
+    earlier: bool = False
+    """Whether it is an attempt after which there was another one."""
+
+    @property
+    def key(self) -> str:
+        """What names the line: the step, or the step and the attempt."""
+        # No step's name has a newline in it.
+        return f"{self.name}\n{self.attempt}" if self.earlier else self.name
 
 
 @dataclass(frozen=True)
@@ -67,20 +99,44 @@ class RunFacts:
     ended_at: datetime | None
     duration_s: float | None
     steps: tuple[StepLine, ...]
+    """Each step, and below it its earlier attempts."""
     step: str | None
-    """Whose details these are; None for the run's own."""
+    """The key of the line whose details these are; None for the run's own."""
     details: tuple[Section, ...]
+    about: Clean = Clean("")
+    """What people made of it, in one line: pinned, noted, labelled, one of a sweep, a retry, resumed; or empty."""
+    waits_for: Clean = Clean("")
+    """While it is queued: what it waits for."""
+    pinned: bool = False
+    note: str = ""
+    """As it was written."""
 
 
 def load_run(session: Session, run_id: str, step: str | None, store_name: str | None = None) -> RunFacts:
-    """The run with the details of one of its steps, or of the run itself. Blocks: reads the store."""
+    """The run with the details of one of its lines, by key, or of the run itself. Blocks: reads the store."""
     store = session.store(store_name)
     run = store.run(run_id)
-    steps = tuple(_with_short_paths(one, session.workspace.root) for one in store.steps(run.id))
-    graph = {node.name: node.after for node in run.graph}
-    order = [one.name for one in steps]
-    drawn = lanes(order, graph)
-    chosen = next((one for one in steps if one.name == step), None)
+    root = session.workspace.root
+    steps = tuple(
+        one.model_copy(update={"error": _with_short_paths(one.error, root)}) for one in store.steps(run.id)
+    )
+    attempts = _attempts(store, run, steps)
+    drawn = lanes([one.name for one in steps], {node.name: node.after for node in run.graph})
+    lines: list[StepLine] = []
+    for place, one in enumerate(steps):
+        lines.append(_step_line(one, drawn[place], _retry_at(session, run, one)))
+        lane = below(drawn, place)
+        lines += [_attempt_line(each, lane, root) for each in attempts.get(one.name, ())]
+    name, _, number = (step or "").partition("\n")
+    chosen = next((one for one in steps if one.name == name), None)
+    earlier = next((each for each in attempts.get(name, ()) if number == str(each.attempt)), None)
+    line = next((each for each in lines if each.key == step), None)
+    if chosen is None or line is None:
+        details = run_details(store, run)
+    elif earlier is not None:
+        details = attempt_details(earlier)
+    else:
+        details = step_details(store, run, chosen, line.progress.lines if line.progress else ())
     lost = run.status is RunStatus.LOST
     return RunFacts(
         id=run.id,
@@ -91,16 +147,62 @@ def load_run(session: Session, run_id: str, step: str | None, store_name: str | 
         params=params_text(run.params),
         raw_params=tuple(run.params.items()),
         error=_how_it_was_lost(store, run) if lost else clean(run.error or ""),
-        advice=Clean("What has finished is kept: n starts it anew, and takes that from the cache.")
-        if lost
-        else Clean(""),
+        advice=Clean("T resumes it: steps that have finished are not run again.") if lost else Clean(""),
         started_at=run.started_at,
         ended_at=run.finished_at,
         duration_s=run.duration_s,
-        steps=tuple(_step_line(one, lane) for one, lane in zip(steps, drawn, strict=True)),
-        step=chosen.name if chosen else None,
-        details=_step_details(store, run, chosen) if chosen else _run_details(store, run),
+        steps=tuple(lines),
+        step=line.key if line else None,
+        details=details,
+        about=_about(run),
+        waits_for=clean(run.waits_for) if run.status is RunStatus.QUEUED else Clean(""),
+        pinned=run.pinned,
+        note=run.note,
     )
+
+
+def _attempts(
+    store: MetadataStore, run: Run, steps: Sequence[StepRun]
+) -> Mapping[str, Sequence[StepAttempt]]:
+    """The earlier attempts by step; none are asked for where every step is at its first."""
+    if all(one.attempt == 1 for one in steps):
+        return {}
+    found: dict[str, list[StepAttempt]] = {}
+    try:
+        for each in store.attempts(run.id):
+            found.setdefault(each.name, []).append(each)
+    except Unsupported:
+        return {}
+    return found
+
+
+def _retry_at(session: Session, run: Run, step: StepRun) -> datetime | None:
+    """When about a step that waits for its next attempt gets it, by the run's settings; None where it does not."""
+    if step.status is not StepStatus.RETRYING or step.finished_at is None:
+        return None
+    from stacktui.pipelines.retries import wait_s
+    from stacktui.pipelines.runfile import RunFile
+
+    try:
+        settings = RunFile.read(session.workspace.state / "runs" / run.id).settings[step.name]
+    except (OSError, ValueError, KeyError):
+        return None
+    return step.finished_at + timedelta(seconds=wait_s(settings, step.attempt, 0.0))
+
+
+def _about(run: Run) -> Clean:
+    pieces = [f"{glyph('◆')} pinned"] if run.pinned else []
+    if run.note:
+        pieces.append(run.note)
+    if run.labels:
+        pieces.append(labels_text(run.labels))
+    if run.group:
+        pieces.append(f"one of sweep {run.group[:13]}")
+    if run.retry_of:
+        pieces.append(f"a retry of {run.retry_of[:13]}")
+    if run.resumes:
+        pieces.append("resumed once" if run.resumes == 1 else f"resumed {run.resumes} times")
+    return clean(f"  {glyph('·')}  ".join(pieces))
 
 
 def _head(run: Run) -> Clean:
@@ -142,134 +244,70 @@ def last_event(store: MetadataStore, run_id: str) -> Event | None:
     return None
 
 
-def moment(at: datetime) -> str:
-    """A time as it is shown: local, to the second, with its zone."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
+def _with_short_paths(error: StepError | None, root: Path) -> StepError | None:
+    """An error's frames with paths from the workspace's root, which leave room for the rest of the line."""
+    if error is None or not error.traceback:
+        return error
+    return error.model_copy(update={"traceback": error.traceback.replace(f'File "{root}/', 'File "')})
 
 
-def short_ids(text: str) -> str:
-    """A text with the ids of runs cut to what tells them apart."""
-    return _LONG_ID.sub(r"\1", text)
+def _error_lines(error: StepError | None) -> tuple[Clean, ...]:
+    if error is None:
+        return ()
+    lines = [clean(line) for line in error.traceback.rstrip().splitlines()]
+    said = clean(f"{error.type}: {error.message}")
+    if not lines or lines[-1] != said:
+        lines += [clean(line) for line in f"{error.type}: {error.message}".splitlines()]
+    return tuple(lines)
 
 
-def _with_short_paths(step: StepRun, root: Path) -> StepRun:
-    """Its error's frames with paths from the workspace's root, which leave room for the rest of the line."""
-    if step.error is None or not step.error.traceback:
-        return step
-    shorter = step.error.traceback.replace(f'File "{root}/', 'File "')
-    return step.model_copy(update={"error": step.error.model_copy(update={"traceback": shorter})})
-
-
-def _step_line(step: StepRun, lane: Clean) -> StepLine:
-    status, error = str(step.status), step.error
-    lines: list[Clean] = []
-    if error is not None:
-        lines = [clean(line) for line in error.traceback.rstrip().splitlines()]
-        said = clean(f"{error.type}: {error.message}")
-        if not lines or lines[-1] != said:
-            lines += [clean(line) for line in f"{error.type}: {error.message}".splitlines()]
+def _step_line(step: StepRun, lane: Clean, retry_at: datetime | None) -> StepLine:
+    running = step.status is StepStatus.RUNNING
     return StepLine(
         name=step.name,
         shown=clean(step.name),
         lane=lane,
-        status=status,
+        status=str(step.status),
         attempt=step.attempt,
         where=clean(step.where.partition("/")[2] or step.where),
         started_at=step.started_at,
         duration_s=step.duration_s,
         cached=clean(step.cached_from[:13]) if step.cached_from else Clean(""),
-        error=tuple(lines),
+        error=_error_lines(step.error),
         ended_at=step.finished_at,
+        progress=progress_of(step.progress, step.started_at) if step.progress and running else None,
+        retry_at=retry_at,
     )
 
 
-def _step_details(store: MetadataStore, run: Run, step: StepRun) -> tuple[Section, ...]:
-    facts = [Fact(Clean("state"), state_text(str(step.status)), tone_of(str(step.status)))]
-    if step.where:
-        facts.append(Fact(Clean("where"), clean(step.where)))
-    if step.started_at is not None:
-        facts.append(Fact(Clean("started"), clean(moment(step.started_at))))
-    if step.duration_s is not None:
-        facts.append(Fact(Clean("took"), elapsed(step.duration_s)))
-    if step.attempt > 1:
-        facts.append(Fact(Clean("attempt"), clean(step.attempt)))
-    sections = [Section(Clean(""), tuple(facts))]
-    if step.error is not None:
-        error = [Fact(Clean(""), clean(f"{step.error.type}: {step.error.message}"), Tone.ERROR)]
-        if step.error.traceback:
-            error.append(Fact(Clean(""), clean_block(step.error.traceback.rstrip()), Tone.MUTED))
-        sections.append(Section(Clean("error"), tuple(error)))
-    cache = []
-    if step.cache_reason:
-        cache.append(Fact(Clean(""), clean(short_ids(step.cache_reason))))
-    if step.cached_from:
-        cache.append(Fact(Clean("from run"), clean(step.cached_from), Tone.ACCENT))
-    if cache:
-        sections.append(
-            Section(Clean("cached" if step.status is StepStatus.CACHED else "cache"), tuple(cache))
-        )
-    sections += _section("parameters", ((name, repr(value)) for name, value in step.params.items()))
-    sections += _section("inputs", _artifacts(store, run, step.inputs, made_here=False))
-    sections += _section("outputs", _artifacts(store, run, step.outputs, made_here=True))
-    sections += _metrics(point for point in store.metrics(run.id) if point.source == step.name)
-    return tuple(sections)
-
-
-def _run_details(store: MetadataStore, run: Run) -> tuple[Section, ...]:
-    facts = [Fact(Clean("id"), clean(run.id)), Fact(Clean("target"), clean(run.target))]
-    if run.started_at is not None:
-        facts.append(Fact(Clean("started"), clean(moment(run.started_at))))
-    if run.code is not None:
-        facts.append(Fact(Clean("code"), clean(run.code.digest)))
-    sections = [Section(Clean(""), tuple(facts))]
-    sections += _section("parameters", ((name, repr(value)) for name, value in run.params.items()))
-    sections += _metrics(store.metrics(run.id))
-    sections += _section("labels", run.labels.items())
-    plain = {name: value for name, value in run.environment.items() if isinstance(value, (str, int, float))}
-    sections += _section("environment", plain.items())
-    return tuple(sections)
-
-
-def _metrics(points: Iterable[Metric]) -> list[Section]:
-    """The last value of each metric, with its curve; of steps that log the same, each has its own."""
-    curves: dict[tuple[str, str], list[float]] = {}
-    for point in points:
-        curves.setdefault((point.key, point.source), []).append(float(point.value))
-    keys = [key for key, _ in curves]
-    return _section(
-        "metrics",
-        (
-            (
-                key if keys.count(key) == 1 else f"{key} ({source})",
-                f"{values[-1]:<10.6g}  {curve(values, _CURVE)}",
-            )
-            for (key, source), values in curves.items()
-        ),
+def _attempt_line(attempt: StepAttempt, lane: Clean, root: Path) -> StepLine:
+    error = _with_short_paths(attempt.error, root)
+    said = clean(f"  {error.type}: {error.message}") if error else Clean("")
+    return StepLine(
+        name=attempt.name,
+        shown=Clean(f"{glyph('╰')} attempt {attempt.attempt}{said}"),
+        lane=lane,
+        status=str(attempt.status),
+        attempt=attempt.attempt,
+        where=clean(attempt.where.partition("/")[2] or attempt.where),
+        started_at=attempt.started_at,
+        duration_s=attempt.duration_s,
+        cached=Clean(""),
+        error=_error_lines(error),
+        ended_at=attempt.finished_at,
+        earlier=True,
     )
 
 
-def _artifacts(
-    store: MetadataStore, run: Run, ids: Mapping[str, str], *, made_here: bool
-) -> list[tuple[str, str]]:
-    found = []
-    for name, artifact_id in ids.items():
-        try:
-            artifact = store.artifact(artifact_id)
-        except NotFound:
-            found.append((name, f"{artifact_id} (deleted)"))
-            continue
-        shape = artifact.metadata.get("shape")
-        pieces = [artifact.type.rpartition(".")[2] + (f" {shape}" if shape else ""), size_text(artifact.size)]
-        if not made_here:
-            pieces.append(f"from {artifact.step}")
-        if artifact.run_id != run.id:
-            pieces.append(f"of run {artifact.run_id[:13]}")
-        if made_here:
-            pieces += [artifact.materializer, f"v{artifact.version}"]
-        found.append((name, "  ".join(pieces)))
-    return found
-
-
-def _section(heading: str, pairs: Any) -> list[Section]:
-    facts = tuple(Fact(clean(name), clean(value)) for name, value in pairs)
-    return [Section(Clean(heading), facts)] if facts else []
+def progress_of(said: StepProgress, started: datetime | None) -> Progress:
+    """What a step said of how far it is, with the rate since it began."""
+    took = (said.at - started).total_seconds() if started is not None else 0.0
+    rate = said.done / took if took > 0 and said.done > 0 else None
+    pieces = [f"{said.done:,.6g}" if said.total is None else f"{said.done:,.6g} of {said.total:,.6g}"]
+    if rate is not None:
+        pieces.append(f"{rate:.3g}/s")
+    part = left = None
+    if said.total:
+        part = min(1.0, max(0.0, said.done / said.total))
+        left = max(0.0, said.total - said.done) / rate if rate else None
+    return Progress(part, clean("  ".join([*pieces, said.text] if said.text else pieces)), left)

@@ -2,147 +2,128 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from stacktui.categories.errors import NotFound
 from stacktui.model.run import RunStatus
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind, operation_bindings
 from stacktui.tui.live import Topic
-from stacktui.tui.marks import Tone, ago, elapsed, running_for, state_text, tone_of
+from stacktui.tui.marks import Tone, ago, elapsed, glyph, running_for, state_text, tone_of
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
+from stacktui.tui.screens.run_actions import Chosen, RunActions
+from stacktui.tui.snapshots.runs import (
+    MOST_COUNTED,
+    Key,
+    RunLine,
+    RunsSnapshot,
+    Words,
+    brace,
+    load_runs,
+    with_older,
+)
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from stacktui.categories.metadata_store import RunQuery
-    from stacktui.model.run import Run
     from stacktui.operations.session import Session
 
 PAGE = 100
-_MOST_COUNTED = 10_000
 _FILTERS: tuple[tuple[str, tuple[RunStatus, ...]], ...] = (
     ("all", ()),
-    ("running", (RunStatus.QUEUED, RunStatus.RUNNING)),
+    ("going on", (RunStatus.QUEUED, RunStatus.RUNNING)),
     ("failed", (RunStatus.FAILED, RunStatus.LOST)),
     ("succeeded", (RunStatus.SUCCEEDED,)),
 )
+_COLUMNS = (
+    Column("status", "state", 12),
+    Column("name", "run", 18, grow=True),
+    Column("pipeline", "pipeline", 14, drop=6),
+    Column("stack", "stack", 11, drop=5),
+    Column("params", "parameters / error", 18, grow=True, drop=2),
+    Column("took", "took", 6, align="right"),
+    Column("age", "age", 10, align="right", drop=3),
+)
+_LABELS = Column("labels", "labels", 14, drop=4)
 
 
-@dataclass(frozen=True)
-class RunLine:
-    """One run, as the list shows it."""
-
-    id: str
-    target: str
-    """How to start it again."""
-    name: Clean
-    pipeline: Clean
-    stack: Clean
-    params: Clean
-    error: Clean
-    status: str
-    created_at: datetime
-    started_at: datetime | None
-    duration_s: float | None
-
-
-class Key(NamedTuple):
-    """Which runs: a store, states, words."""
-
-    store: str | None
-    status: tuple[RunStatus, ...]
-    search: str
-
-    def query(self, limit: int, after: str | None = None) -> RunQuery:
-        """The same for the store."""
-        from stacktui.categories.metadata_store import RunQuery
-
-        return RunQuery(status=self.status, search=self.search or None, limit=limit, after=after)
-
-
-@dataclass(frozen=True)
-class RunsSnapshot:
-    """What is loaded of the history."""
-
-    key: Key
-    lines: tuple[RunLine, ...]
-    next: str | None
-    count: int
-    """How many runs the query finds, counted no further than 10,000."""
-
-
-class RunsScreen(WorkbenchScreen[RunsSnapshot]):
+class RunsScreen(RunActions, WorkbenchScreen[RunsSnapshot]):
     """All runs of the active stack's metadata store, or of another one: `:runs NAME`."""
 
     topics = frozenset({Topic.RUNS, Topic.ACTIVE})
     BINDINGS: ClassVar[list[BindingType]] = [
         *operation_bindings("run", without=("runs show", "runs compare")),
         bind(
-            "runs.compare", "equals_sign", "compare", "compare", rank=30, help="Compare the two marked runs."
+            "runs.compare", "equals_sign", "compare", "compare", rank=41,
+            help="Compare the marked runs: two side by side, more in a table. Without marks, the sweep.",
         ),
+        bind("runs.status", "f", "next_status", "state", rank=42, help="All runs, those that go on, failed or succeeded."),
         bind(
-            "runs.status",
-            "f",
-            "next_status",
-            "filter state",
-            rank=31,
-            help="All runs, those that run, failed or succeeded.",
+            "runs.group", "z", "group", "sweep", rank=46,
+            help="Only the runs of the sweep under the cursor; again, all of them.",
         ),
-    ]
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self._store: str | None = None
-        self._search = ""
         self._status = 0
+        self._group: str | None = None
+        self._words = Words()
 
     def body(self) -> ComposeResult:
         with Panel(title="runs", id="runs-panel"):
-            yield Grid(
-                Column("status", "state", 12),
-                Column("name", "run", 18, grow=True),
-                Column("pipeline", "pipeline", 14, drop=3),
-                Column("stack", "stack", 11, drop=2),
-                Column("params", "parameters / error", 18, grow=True, drop=4),
-                Column("took", "took", 6, align="right"),
-                Column("age", "age", 10, align="right", drop=1),
-                filter_here=False,
-                id="runs",
-                empty=Clean("No runs yet. n starts one."),
-            )
+            yield Grid(*_COLUMNS, filter_here=False, id="runs", empty=Clean("No runs yet. n starts one."))
 
     # Loading.
 
     def load(self, session: Session) -> RunsSnapshot:
         key, shown = self._key, self.snapshot
         fresh = load_runs(session, key, PAGE)
-        return fresh if shown is None or shown.key != key else with_older(session, fresh, shown)
+        if shown is None or shown.key != key:
+            return fresh
+        return with_older(session, fresh, shown, self.workbench.feed.touched_runs)
 
     @property
     def _key(self) -> Key:
-        return Key(self._store, _FILTERS[self._status][1], self._search)
+        return Key(self._store, _FILTERS[self._status][1], self._words, self._group)
 
     def show(self, snapshot: RunsSnapshot) -> None:
         grid = self.query_one("#runs", Grid)
         grid.empty = self._empty_text()
-        grid.set_rows((_row(line) for line in snapshot.lines), more=snapshot.next is not None)
+        self._set_columns(grid)
+        grid.set_rows(self._rows(), more=snapshot.next is not None)
         self._draw_title()
         self.keep_ticking(any(line.status == "running" for line in snapshot.lines))
         self.keys_changed()
 
+    def _set_columns(self, grid: Grid) -> bool:
+        """Show the columns that say something, and tell whether they are others than before."""
+        wanted = (*_COLUMNS[:5], _LABELS, *_COLUMNS[5:]) if self._labelled else _COLUMNS
+        if grid.columns == wanted:
+            return False
+        grid.set_columns(*wanted)
+        return True
+
+    @property
+    def _labelled(self) -> bool:
+        return any(line.labels for line in self.snapshot.lines) if self.snapshot else False
+
+    def _rows(self, begin: int = 0, end: int | None = None) -> list[Row]:
+        lines = self.snapshot.lines if self.snapshot else ()
+        labelled = self._labelled
+        return [_row(lines, place, labelled) for place in range(len(lines))[begin:end]]
+
     def tick(self) -> None:
         grid = self.query_one("#runs", Grid)
-        for line in self.snapshot.lines if self.snapshot else ():
+        lines = self.snapshot.lines if self.snapshot else ()
+        for place, line in enumerate(lines):
             if line.status == "running":
-                grid.update_row(_row(line))
+                grid.update_row(self._rows(place, place + 1)[0])
 
     @on(Grid.NeedMore)
     def _load_more(self) -> None:
@@ -166,7 +147,13 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         lines = tuple(line for line in page.lines if line.id not in known)
         self.snapshot = replace(shown, lines=(*shown.lines, *lines), next=page.next)
         grid = self.query_one("#runs", Grid)
-        grid.add_rows((_row(line) for line in lines), more=page.next is not None)
+        begin = len(shown.lines)
+        if self._set_columns(grid):
+            grid.set_rows(self._rows(), more=page.next is not None)
+        else:
+            # The sweep of the last row may go on below it.
+            grid.update_row(self._rows(begin - 1, begin)[0])
+            grid.add_rows(self._rows(begin), more=page.next is not None)
         self._draw_title()
 
     # What can be done.
@@ -176,18 +163,31 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         if key is None or self.snapshot is None:
             return None
         line = next((line for line in self.snapshot.lines if line.id == key), None)
-        return None if line is None else Subject("run", {"run_id": key}, Clean(f"run {line.name}"))
+        return (
+            None
+            if line is None
+            else Subject("run", {"run_id": key, "run_ids": (key,)}, Clean(f"run {line.name}"))
+        )
+
+    def chosen_runs(self) -> tuple[Chosen, ...]:
+        if not self.is_mounted or self.snapshot is None:
+            return ()
+        grid = self.query_one("#runs", Grid)
+        keys = grid.marks or {grid.cursor_key or ""}
+        return tuple(
+            Chosen(line.id, line.name, line.status, line.pinned, line.raw_note)
+            for line in self.snapshot.lines
+            if line.id in keys
+        )
+
+    def other_store(self) -> bool:
+        return self._store is not None
 
     def refusal(self, action: str) -> str | None:
-        if action == "compare" and len(self._pair()) != 2:
-            return "mark two runs with space, or one and go to another"
-        if action == "operation('runs stop')":
-            if self._store is not None:
-                return "these are not runs of the active stack's store"
-            subject = self.subject()
-            line = self._line(subject.arguments["run_id"]) if subject else None
-            if line is not None and line.status not in ("queued", "running"):
-                return f"the run has ended: {line.status}"
+        if action == "compare" and len(self._to_compare()) < 2 and self._sweep_here() is None:
+            return "mark two with space; more are shown in a table"
+        if action == "group" and self._group is None and self._group_here() is None:
+            return "the run belongs to no sweep"
         return super().refusal(action)
 
     def focus_on(self, argument: str) -> None:
@@ -196,7 +196,25 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         self.reload_now()
 
     def action_compare(self) -> None:
-        self.workbench.open_place("compare", run_ids=self._pair(), store=self._store)
+        found, group = self._to_compare(), self._sweep_here()
+        if group is not None:
+            self.workbench.open_place("sweep", group=group, store=self._store)
+        elif len(found) == 2:
+            self.workbench.open_place("compare", run_ids=found, store=self._store)
+        else:
+            self.workbench.open_place("sweep", run_ids=found, store=self._store)
+
+    def action_group(self) -> None:
+        """Only the sweep under the cursor, or all runs again."""
+        self._group = None if self._group is not None else self._group_here()
+        self.reload_now()
+
+    def action_back(self) -> None:
+        grid = self.query_one("#runs", Grid)
+        if self._group is not None and not grid.filter_text and not self._filters_now():
+            self.action_group()
+        else:
+            super().action_back()
 
     def action_go(self, place: str) -> None:
         """`n` begins with the pipeline under the cursor."""
@@ -216,18 +234,33 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
 
     @on(Grid.FilterChanged)
     def _filter(self, event: Grid.FilterChanged) -> None:
-        self._search = event.text.strip()
-        self.reload_now()
+        words = Words.of(event.text)
+        if words != self._words:
+            self._words = words
+            self.reload_now()
 
-    def _pair(self) -> tuple[str, ...]:
-        """The two runs to compare, the older one first: those marked, or the marked one and the cursor's."""
+    def _to_compare(self) -> tuple[str, ...]:
+        """The runs to compare, the oldest first: those marked, or the marked one and the cursor's."""
         if not self.is_mounted or self.snapshot is None:
             return ()
         grid = self.query_one("#runs", Grid)
         chosen = set(grid.marks)
         if len(chosen) == 1 and grid.cursor_key is not None:
             chosen.add(grid.cursor_key)
-        return tuple(row.key for row in reversed(grid.rows) if row.key in chosen) if chosen else ()
+        return tuple(line.id for line in reversed(self.snapshot.lines) if line.id in chosen)
+
+    def _sweep_here(self) -> str | None:
+        """The sweep to compare: that of the run under the cursor, where none is marked."""
+        return self._group_here() if self.is_mounted and not self.query_one("#runs", Grid).marks else None
+
+    def _group_here(self) -> str | None:
+        line = self._line(self.query_one("#runs", Grid).cursor_key or "") if self.is_mounted else None
+        return line.group if line else None
+
+    def _filters_now(self) -> bool:
+        from stacktui.tui.widgets.filterline import FilterLine
+
+        return any(line.display for line in self.query(FilterLine))
 
     def _line(self, run_id: str) -> RunLine | None:
         lines = self.snapshot.lines if self.snapshot else ()
@@ -240,80 +273,64 @@ class RunsScreen(WorkbenchScreen[RunsSnapshot]):
         panel.set_title(title, len(self.snapshot.lines), self.snapshot.count)
         state = _FILTERS[self._status][0]
         notes = [f"state: {state}"] if self._status else []
-        if self._search:
-            notes.append(f"search: {clean(self._search)}")
-        if self.snapshot.count >= _MOST_COUNTED:
+        if self._group is not None:
+            notes.append(f"sweep {clean(self._group[:13])}: z shows all runs, = compares")
+        if self._words.search:
+            notes.append(f"search: {clean(self._words.search)}")
+        if self._words.label:
+            notes.append(f"label: {clean(self._words.label)}")
+        if self._words.pinned is not None:
+            notes.append("pinned" if self._words.pinned else "not pinned")
+        if self.snapshot.count >= MOST_COUNTED:
             notes.append("10,000 or more")
         panel.set_note(Clean("  ".join(notes)))
 
     def _empty_text(self) -> Clean:
-        if self._search:
+        if self._words.search:
             return clean(
-                f"No run has {self._search!r} in its name, parameters, labels or error. esc clears the search."
+                f"No run has {self._words.search!r} in its name, parameters, labels, note or error. esc clears the "
+                "search. label:team=vision, label:team and is:pinned narrow it, too."
             )
+        if self._words != Words():
+            return Clean("No run has that label or pin. esc clears the search.")
         if self._status:
             return Clean(f"No run is {_FILTERS[self._status][0]}. f shows other states.")
         return Clean("No runs yet. n starts the first one.")
 
 
-def load_runs(session: Session, key: Key, limit: int, after: str | None = None) -> RunsSnapshot:
-    """A page of runs. Blocks: reads the store."""
-    store = session.store(key.store)
-    query = key.query(limit, after)
-    page = store.runs(query)
-    first = after is None
-    count = store.count_runs(query, _MOST_COUNTED) if first and page.next is not None else len(page.runs)
-    return RunsSnapshot(key, tuple(_line_of(run) for run in page.runs), page.next, count)
-
-
-def with_older(session: Session, fresh: RunsSnapshot, shown: RunsSnapshot) -> RunsSnapshot:
-    """The newest page with the older runs that are on screen behind it, so that a long list stays where it is.
-
-    Of the older ones those that had not ended are read again; ended ones do not change. Blocks: reads the store.
-    """
-    newest = {line.id for line in fresh.lines}
-    last = next((n for n in reversed(range(len(shown.lines))) if shown.lines[n].id in newest), None)
-    if fresh.next is None or last is None:
-        return fresh
-    store = session.store(shown.key.store)
-    older = []
-    for line in shown.lines[last + 1 :]:
-        if line.status not in ("queued", "running"):
-            older.append(line)
-            continue
-        try:
-            run = store.run(line.id)
-        except NotFound:
-            continue
-        if not shown.key.status or run.status in shown.key.status:
-            older.append(_line_of(run))
-    return replace(fresh, lines=(*fresh.lines, *older), next=shown.next if older else fresh.next)
-
-
-def params_text(params: dict[str, Any]) -> Clean:
-    """Parameters in one line: `lr=0.1 depth=3`."""
-    return clean(" ".join(f"{name}={value}" for name, value in params.items()))
-
-
-def _line_of(run: Run) -> RunLine:
-    return RunLine(
-        run.id, run.target, clean(run.name), clean(run.pipeline), clean(run.stack), params_text(run.params), clean(run.error or ""),
-        str(run.status), run.created_at, run.started_at, run.duration_s,
-    )  # fmt: skip
-
-
-def _row(line: RunLine) -> Row:
+def _row(lines: tuple[RunLine, ...], place: int, labelled: bool) -> Row:
+    line = lines[place]
     took = running_for(line.started_at) if line.status == "running" else elapsed(line.duration_s)
-    return Row(line.id, _cells(line, took))
-
-
-def _cells(line: RunLine, took: Clean) -> tuple[Cell, ...]:
-    return (
-        Cell(state_text(line.status), tone_of(line.status)),
-        Cell(line.name, Tone.STRONG if line.status == "running" else Tone.PLAIN),
-        Cell(line.pipeline, Tone.MUTED),
-        Cell(line.stack, Tone.MUTED),
-        Cell(line.error, Tone.ERROR) if line.error else Cell(line.params, Tone.MUTED),
-        Cell(took),
-        Cell(ago(line.created_at), Tone.MUTED),
+    labels = (Cell(line.labels, Tone.MUTED),) if labelled else ()
+    return Row(
+        line.id,
+        (
+            Cell(state_text(line.status), tone_of(line.status)),
+            Cell(_name(lines, place), Tone.STRONG if line.status == "running" else Tone.PLAIN),
+            Cell(line.pipeline, Tone.MUTED),
+            Cell(line.stack, Tone.MUTED),
+            _about(line),
+            *labels,
+            Cell(took),
+            Cell(ago(line.created_at), Tone.MUTED),
+        ),
     )
+
+
+def _name(lines: tuple[RunLine, ...], place: int) -> Clean:
+    """Its name, behind what ties it to its sweep and says that it is pinned."""
+    line = lines[place]
+    signs = [brace(lines, place)] if line.group else []
+    signs += ["◆"] if line.pinned else []
+    return Clean(" ".join([*map(glyph, signs), line.name]))
+
+
+def _about(line: RunLine) -> Cell:
+    """What most wants to be read of a run: why it failed, what it waits for, what somebody noted, its parameters."""
+    if line.error:
+        return Cell(line.error, Tone.ERROR)
+    if line.waits_for and line.status == "queued":
+        return Cell(line.waits_for, Tone.WARN)
+    if line.note:
+        return Cell(Clean(f"{line.note}  {line.params}"))
+    return Cell(line.params, Tone.MUTED)

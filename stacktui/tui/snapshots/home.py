@@ -3,11 +3,13 @@ Textual is there, by `start`."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from stacktui.model.category import Category
+from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.text import Clean, clean
 
 if TYPE_CHECKING:
@@ -15,12 +17,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stacktui.categories.base import ProbeResult
+    from stacktui.categories.metadata_store import MetadataStore
     from stacktui.model.component import ComponentId
     from stacktui.model.diagnostic import Diagnostic
-    from stacktui.model.run import Run
+    from stacktui.model.run import Run, StepRun
     from stacktui.operations.session import Session
 
 _RUNS = 30
+_GOING = (RunStatus.RUNNING, RunStatus.QUEUED)
+_MOVING = (StepStatus.RUNNING, StepStatus.RETRYING)
+_CHEAP_SECONDS = 0.02
 
 
 class Slot(NamedTuple):
@@ -45,6 +51,13 @@ class RunLine(NamedTuple):
     started_at: datetime | None
     created_at: datetime
     duration_s: float | None
+    doing: Clean = Clean("")
+    """Of one that goes on: what it is at, and how far; of a queued one, what it waits for; of one that ended badly, why."""
+    part: float | None = None
+    """How much of it is done, from 0 to 1; None where that is not known."""
+    pinned: bool = False
+    note: str = ""
+    """As it was written."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +104,16 @@ def load_home(session: Session, findings: tuple[Diagnostic, ...] | None) -> Home
     problem = Clean("")
     if resolved is not None:
         try:
-            runs = session.store().runs(RunQuery(limit=_RUNS)).runs
-            running = tuple(_run_line(run) for run in runs if not run.status.finished)
+            store = session.store()
+            runs = store.runs(RunQuery(limit=_RUNS)).runs
+            # One that has gone on for days is not among the newest.
+            known = {run.id for run in runs}
+            older = store.runs(RunQuery(status=_GOING, limit=_RUNS)).runs
+            runs = (*runs, *(run for run in older if run.id not in known))
+            going = [run for run in runs if not run.status.finished]
+            # Those that wait behind those that run.
+            going.sort(key=lambda run: run.status is RunStatus.QUEUED)
+            running = tuple(_going_line(store, run) for run in going)
             last = tuple(_run_line(run) for run in runs if run.status.finished)
         except Exception as error:
             problem = clean(str(error).strip().splitlines()[0] if str(error).strip() else repr(error))
@@ -124,5 +145,43 @@ def _slot(category: Category, name: str, flavor: str | None, probe: ProbeResult 
 def _run_line(run: Run) -> RunLine:
     return RunLine(
         run.id, clean(run.name), clean(run.pipeline), clean(run.stack), str(run.status),
-        run.started_at, run.created_at, run.duration_s,
+        run.started_at, run.created_at, run.duration_s, clean(run.error or ""), None, run.pinned, run.note,
     )  # fmt: skip
+
+
+def _going_line(store: MetadataStore, run: Run) -> RunLine:
+    """A run that is on its way, with what it does or waits for."""
+    line = _run_line(run)
+    if run.status is RunStatus.QUEUED:
+        # The row says `queued` already.
+        return line._replace(doing=clean(run.waits_for.removeprefix("waits for ") or "its runner starts"))
+    steps = _steps_of(store, run.id)
+    if not steps:
+        return line
+    done = sum(step.status.finished for step in steps)
+    now_at = next((step for step in steps if step.status in _MOVING), None)
+    said = now_at.progress if now_at is not None and now_at.status is StepStatus.RUNNING else None
+    inner = min(1.0, max(0.0, said.done / said.total)) if said is not None and said.total else 0.0
+    doing = f"{done}/{len(steps)}"
+    if now_at is not None:
+        doing += f" {now_at.name}" + (": is tried again" if now_at.status is StepStatus.RETRYING else "")
+    return line._replace(doing=clean(doing), part=min(1.0, (done + inner) / len(steps)))
+
+
+_COSTLY: dict[str, tuple[float, tuple[StepRun, ...]]] = {}
+"""The steps of long runs that go on, and until when they are not read again: each event of theirs would do that."""
+
+
+def _steps_of(store: MetadataStore, run_id: str) -> tuple[StepRun, ...]:
+    until, steps = _COSTLY.get(run_id, (0.0, ()))
+    began = time.monotonic()
+    if began < until:
+        return steps
+    steps = store.steps(run_id)
+    took = time.monotonic() - began
+    _COSTLY.pop(run_id, None)
+    if took > _CHEAP_SECONDS:
+        while len(_COSTLY) >= _RUNS:
+            _COSTLY.pop(next(iter(_COSTLY)))
+        _COSTLY[run_id] = (time.monotonic() + min(5.0, 20 * took), steps)
+    return steps

@@ -33,6 +33,17 @@ def timeline(
     return Clean((rest * start + bar * (end - start)).ljust(width))
 
 
+def progress_bar(part: float, left: str, width: int) -> Clean:
+    """How much of something is done, from 0 to 1, as a bar with the percentage, and what is left of the time."""
+    tail = f"{int(part * 100):3d}%" + (f" {left}" if left else "")
+    room = width - len(tail) - 1
+    if room < 3:
+        return Clean(tail.strip()[:width])
+    done = int(part * room)
+    full, rest = ("#", ".") if ascii_only() else ("━", "╌")
+    return Clean(full * done + rest * (room - done) + " " + tail)
+
+
 def curve(values: Sequence[float], width: int) -> Clean:
     """Values as a line of small columns, the least at the bottom; each cell shows the last value that falls in it.
 

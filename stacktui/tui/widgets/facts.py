@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from stacktui.model.text import Clean
@@ -34,6 +35,8 @@ class Fact(NamedTuple):
     name: Clean
     value: Clean
     tone: Tone = Tone.PLAIN
+    link: str = ""
+    """The id of a run that enter opens; empty for none."""
 
 
 class Section(NamedTuple):
@@ -65,6 +68,7 @@ class Facts(VerticalScroll, can_focus=True):
     """A scrolled text of sections."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        bind("facts.open", "enter", "open", "open run", rank=5, help="Open the run that it names."),
         bind("facts.down", "j,down", "scroll_down", "down", rank=150, help="Scroll down."),
         bind("facts.up", "k,up", "scroll_up", "up", rank=150, help="Scroll up."),
         bind("facts.top", "g,home", "scroll_home", "top", rank=150, help="To the top."),
@@ -72,6 +76,13 @@ class Facts(VerticalScroll, can_focus=True):
         bind("facts.half_down", "ctrl+d,pagedown", "page_down", "page down", rank=150, help="A page down."),
         bind("facts.half_up", "ctrl+u,pageup", "page_up", "page up", rank=150, help="A page up."),
     ]
+
+    class Opened(Message):
+        """Enter was pressed; `links` are the ids that can be opened, each with its fact's name."""
+
+        def __init__(self, links: tuple[tuple[str, Clean], ...]) -> None:
+            super().__init__()
+            self.links = links
 
     def __init__(
         self, *, empty: Clean = Clean(""), id: str | None = None, classes: str | None = None
@@ -91,3 +102,18 @@ class Facts(VerticalScroll, can_focus=True):
         self._sections = wanted
         text = content_of(wanted) if wanted else Content.assemble((self._empty, "$quiet"))
         self.query_one("#facts-text", Static).update(text)
+
+    @property
+    def links(self) -> tuple[tuple[str, Clean], ...]:
+        """What it names that can be opened, with what each is called."""
+        facts = [fact for section in self._sections for fact in section.facts if fact.link]
+        return tuple((fact.link, fact.name) for fact in facts)
+
+    def action_open(self) -> None:
+        if self.links:
+            self.post_message(self.Opened(self.links))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "open" and not self.links:
+            return False
+        return super().check_action(action, parameters)

@@ -59,6 +59,7 @@ class Grid(ScrollView, can_focus=True):
         bind("grid.page_up", "pageup", "page(-1)", "page up", rank=150, help="A page up."),
         bind("grid.open", "enter", "open", "open", rank=1, help="Open what is under the cursor."),
         bind("grid.mark", "space", "mark", "mark", rank=80, help="Mark the row, or take the mark away."),
+        bind("grid.mark_all", "asterisk", "mark_all", "mark all", rank=151, help="Mark every row, or none."),
     ]
 
     class Moved(Message):
@@ -284,8 +285,15 @@ class Grid(ScrollView, can_focus=True):
         self._refresh_row(self._cursor)
         self._move(self._cursor + 1)
 
+    def action_mark_all(self) -> None:
+        """Mark all rows that are there; if they are, none."""
+        every = {row.key for row in self._rows if not row.heading}
+        self.marks = set() if every <= self.marks else self.marks | every
+        self._redraw()
+        self.post_message(self.Moved(self, self.cursor_key))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "mark" and not self.markable:
+        if action in ("mark", "mark_all") and not self.markable:
             return False
         if action == "open" and not self._rows:
             return None

@@ -49,6 +49,20 @@ def lanes(order: Sequence[str], before: Mapping[str, Sequence[str]]) -> list[Cle
     return lines
 
 
+def below(drawn: Sequence[Clean], place: int) -> Clean:
+    """The lanes of a line that stands between one step's and the next: what goes on from the one to the other."""
+    bar = "│".translate(_TWINS) if glyph("●") != "●" else "│"
+    following = drawn[place + 1] if place + 1 < len(drawn) else ""
+    return Clean(
+        "".join(
+            bar
+            if at % 2 == 0 and letter != " " and at < len(following) and following[at] not in " ─-"
+            else " "
+            for at, letter in enumerate(drawn[place])
+        ).rstrip()
+    )
+
+
 def _line(open_lanes: Sequence[str | None], own: int, ended: Sequence[int], places: set[int]) -> Clean:
     joined = {*places, own}
     first, last = min(joined), max(joined)

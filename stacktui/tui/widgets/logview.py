@@ -1,12 +1,13 @@
-"""A log that is followed: lines are kept as they come and only the visible ones are drawn.
+"""A log of any length that is followed: a window of its lines is kept, and only the visible ones are drawn.
 
-The screen gives it batches of lines (`add_lines`) and says what is shown (`start`). Used by the run screen and by
-the panes that show a server's log.
+Who reads the log says how many lines there are and gives some of them (`show`); the view asks for those that it
+needs and does not have (`Wanted`), for hits (`HitWanted`) and for a search (`Searched`). Used by the run screen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from textwrap import wrap
 from typing import ClassVar, NamedTuple
 
@@ -18,14 +19,15 @@ from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollTo
 from textual.strip import Strip
 
 from stacktui.model.text import Clean
 from stacktui.tui.keys import bind
 
-MOST_LINES = 50_000
-"""Lines that are kept in memory; the file has all of them."""
 _STAMP = 13
+_BESIDE = 200
+"""Lines that are asked for above and below those on screen."""
 
 
 class LogText(NamedTuple):
@@ -103,19 +105,38 @@ class LogView(ScrollView, can_focus=True):
         def control(self) -> LogView:
             return self.view
 
+    class Wanted(Changed):
+        """Lines are on screen that it does not have: see `wanted`."""
+
+    class Searched(Changed):
+        """Another text is searched, or none: see `search`."""
+
+    class HitWanted(Changed):
+        """The reader asks for the next hit, or for the one before."""
+
+        def __init__(self, view: LogView, by: int) -> None:
+            super().__init__(view)
+            self.by = by
+
     def __init__(self, *, empty: Clean = Clean("Nothing was written."), id: str | None = None) -> None:
         super().__init__(id=id)
         self.following = True
         self.wrapping = False
         self.stamped = True
         self.search = ""
+        self.hit_count = 0
+        self.hit_number = 0
+        """Which hit the reader is at, from 1; 0 for none."""
+        self._hit: int | None = None
+        """Its line."""
         self._empty = empty
-        self._lines: list[LogText] = []
-        self._dropped = 0
-        self._rows: list[tuple[int, Clean]] = []
-        """What is drawn, row by row: the line's index and the piece of it. Only kept while wrapping."""
-        self._hits: list[int] = []
-        self._hit = -1
+        self._total = 0
+        self._first = 0
+        self._window: Sequence[LogText] = ()
+        self._tail: Sequence[LogText] = ()
+        self._sub = 0
+        """While wrapping: how many rows of the first line are above the top."""
+        self._asked = False
 
     # What screens use.
 
@@ -128,68 +149,75 @@ class LogView(ScrollView, can_focus=True):
     def empty(self, text: Clean) -> None:
         if text != self._empty:
             self._empty = text
-            if not self._lines:
+            if not self.count:
                 self.refresh()
 
     @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return self._total + len(self._tail)
+
+    @property
     def lines(self) -> Sequence[LogText]:
-        """The lines that are kept, oldest first."""
-        return self._lines
+        """Those that it has: a window of the log's, and what stands below them."""
+        return [*self._window, *self._tail]
 
     @property
-    def dropped(self) -> int:
-        """How many lines were let go because there are more than are kept."""
-        return self._dropped
+    def top_line(self) -> int:
+        """The number of the first line on screen, from 0."""
+        return min(int(self.scroll_offset.y), max(0, self.count - 1))
 
     @property
-    def hit_count(self) -> int:
-        return len(self._hits)
-
-    @property
-    def hit_number(self) -> int:
-        """Which hit the reader is at, from 1; 0 for none."""
-        return self._hit + 1
+    def wanted(self) -> tuple[int, int]:
+        """The lines that it needs: number of the first, and how many."""
+        height = max(self.size.height, 1)
+        most = height + 2 * _BESIDE
+        if self.following:
+            return max(0, self._total - most), most
+        return max(0, self.top_line - _BESIDE), most
 
     def start(self, empty: Clean | None = None) -> None:
         """Forget everything: another log is shown."""
         self._empty = empty or self._empty
-        self._lines, self._rows, self._dropped = [], [], 0
-        self._find()
+        self._total, self._first, self._window, self._tail = 0, 0, (), ()
+        self._asked = False
+        self.show_hits(0, 0, None)
         self.following = True
         self._resize()
         self._scroll(0)
 
-    def add_lines(self, lines: Sequence[LogText]) -> None:
-        """Take in lines that were written since; one redraw for all of them."""
-        if not lines:
+    def show(self, total: int, first: int, window: Sequence[LogText], tail: Sequence[LogText] = ()) -> None:
+        """The log has `total` lines, of which `window` are those from number `first` on; `tail` stands below them.
+
+        One redraw, whatever changed.
+        """
+        same = (total, first, len(window)) == (self._total, self._first, len(self._window))
+        if same and list(tail) == list(self._tail) and not self._asked:
             return
-        begin = len(self._lines)
-        self._lines.extend(lines)
-        if len(self._lines) > MOST_LINES:
-            surplus = len(self._lines) - MOST_LINES
-            del self._lines[:surplus]
-            self._dropped += surplus
-            begin, self._rows = 0, []
-            self._hits = []
-        if self.search:
-            word = self.search.casefold()
-            self._hits += [
-                i for i in range(begin, len(self._lines)) if word in self._lines[i].text.casefold()
-            ]
-        if self.wrapping:
-            self._wrap_from(begin)
+        self._asked = False
+        self._total, self._first, self._window, self._tail = total, first, window, tail
         self._resize()
 
     def set_search(self, text: str) -> None:
-        """Mark what matches and go to the first hit at or after the top; an empty text ends the search."""
+        """Have lines searched and marked; an empty text ends the search."""
         self.search = text
-        self._find()
-        if self._hits:
-            top = self._line_at(self.scroll_offset.y)
-            self._hit = next((n for n, line in enumerate(self._hits) if line >= top), 0)
-            self._show_line(self._hits[self._hit])
-        self.refresh()
-        self.post_message(self.Changed(self))
+        self.show_hits(0, 0, None)
+        self.post_message(self.Searched(self))
+
+    def show_hits(self, count: int, number: int, line: int | None, *, go: bool = False) -> None:
+        """How many lines match, and which of them the reader is at; with `go`, scroll to it."""
+        changed = (count, number, line) != (self.hit_count, self.hit_number, self._hit)
+        self.hit_count, self.hit_number, self._hit = count, number, line
+        if go and line is not None:
+            self._show_line(line)
+        if changed or go:
+            self.refresh()
+            self.post_message(self.Changed(self))
+
+    @property
+    def hit_line(self) -> int | None:
+        """The line of the hit that the reader is at."""
+        return self._hit
 
     # Actions.
 
@@ -201,6 +229,7 @@ class LogView(ScrollView, can_focus=True):
 
     def action_to_top(self) -> None:
         self._follow(False)
+        self._sub = 0
         self._scroll(0)
 
     def action_to_end(self) -> None:
@@ -210,26 +239,24 @@ class LogView(ScrollView, can_focus=True):
         self._follow(not self.following)
 
     def action_wrap(self) -> None:
-        line = self._line_at(self.scroll_offset.y)
+        line = self.top_line
         self.wrapping = not self.wrapping
-        self._rewrap()
+        self._sub = 0
+        self._resize()
         if not self.following:
-            self._show_line(line, at_top=True)
+            self._scroll(line)
         self.post_message(self.Changed(self))
 
     def action_stamps(self) -> None:
         self.stamped = not self.stamped
-        self._rewrap()
+        self._resize()
 
     def action_hit(self, by: int) -> None:
-        if self._hits:
-            self._hit = (self._hit + by) % len(self._hits)
-            self._show_line(self._hits[self._hit])
-            self.refresh()
-            self.post_message(self.Changed(self))
+        if self.hit_count:
+            self.post_message(self.HitWanted(self, by))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "hit" and not self._hits:
+        if action == "hit" and not self.hit_count:
             return None
         return super().check_action(action, parameters)
 
@@ -237,20 +264,22 @@ class LogView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.rich_style
-        row = self.scroll_offset.y + y
-        if not self._lines:
+        if not self.count:
             style = base + self.get_component_rich_style("log--empty", partial=True)
             said = wrap(self._empty, max(10, width - 2))
             text = f" {said[y]}" if y < len(said) else ""
             return Strip([Segment(text, style)]).adjust_cell_length(width, base)
-        if row >= self._row_count:
+        index, sub = self._place_of(y)
+        line = self._line(index)
+        if line is None:
+            self._ask()
+        if line is None or index >= self.count:
             return Strip.blank(width, base)
-        index, text, first = self._row(row)
-        line = self._lines[index]
         segments = []
         if self.stamped:
             stamp = base + self.get_component_rich_style("log--stamp", partial=True)
-            segments.append(Segment((line.stamp if first else "").ljust(_STAMP), stamp))
+            segments.append(Segment(("" if sub else line.stamp).ljust(_STAMP), stamp))
+        text = _pieces(line.text, self._room)[sub] if self.wrapping else line.text
         name = f"log--{line.stream}" if line.stream in ("stderr", "error") else "log--text"
         segments += self._marked(text, base + self.get_component_rich_style(name, partial=True), index)
         return Strip(segments).adjust_cell_length(width, base)
@@ -259,8 +288,8 @@ class LogView(ScrollView, can_focus=True):
         word = self.search.casefold()
         if not word or word not in text.casefold():
             return [Segment(text, style)]
-        current = self._hit >= 0 and self._hits[self._hit] == index
-        mark = style + self.get_component_rich_style("log--current" if current else "log--hit", partial=True)
+        name = "log--current" if index == self._hit else "log--hit"
+        mark = style + self.get_component_rich_style(name, partial=True)
         segments, place, folded = [], 0, text.casefold()
         while (found := folded.find(word, place)) >= 0 and len(folded) == len(text):
             segments += [Segment(text[place:found], style), Segment(text[found : found + len(word)], mark)]
@@ -271,47 +300,51 @@ class LogView(ScrollView, can_focus=True):
     # The machinery.
 
     @property
-    def _row_count(self) -> int:
-        return len(self._rows) if self.wrapping else len(self._lines)
-
-    @property
     def _room(self) -> int:
         return max(8, self.size.width - (_STAMP if self.stamped else 0))
 
-    def _row(self, row: int) -> tuple[int, str, bool]:
+    def _line(self, index: int) -> LogText | None:
+        """A line by its number; None if it is not in the window."""
+        if index >= self._total:
+            index -= self._total
+            return self._tail[index] if index < len(self._tail) else _NOTHING
+        index -= self._first
+        return self._window[index] if 0 <= index < len(self._window) else None
+
+    def _rows_of(self, index: int) -> int:
+        line = self._line(index) if self.wrapping else None
+        return 1 if line is None else len(_pieces(line.text, self._room))
+
+    def _place_of(self, y: int) -> tuple[int, int]:
+        """The line at a row of the screen, and which of its rows that is."""
+        index = int(self.scroll_offset.y)
         if not self.wrapping:
-            return row, self._lines[row].text, True
-        index, text = self._rows[row]
-        return index, text, row == 0 or self._rows[row - 1][0] != index
+            return index + y, 0
+        y += min(self._sub, self._rows_of(index) - 1)
+        while index < self.count and y >= (rows := self._rows_of(index)):
+            y -= rows
+            index += 1
+        return index, y
 
-    def _line_at(self, row: int) -> int:
-        if self.wrapping and self._rows:
-            return self._rows[min(row, len(self._rows) - 1)][0]
-        return row
+    def _end(self) -> tuple[int, int]:
+        """The line and its row at the top when the last row is at the bottom."""
+        index, room = self.count, self.size.height
+        while index > 0 and room > 0:
+            index -= 1
+            room -= self._rows_of(index)
+        return index, max(0, -room)
 
-    def _wrap_from(self, begin: int) -> None:
-        room = self._room
-        for index in range(begin, len(self._lines)):
-            text = self._lines[index].text
-            pieces = [text] if cell_len(text) <= room else chop_cells(text, room)
-            self._rows += [(index, Clean(piece)) for piece in pieces or [""]]
-
-    def _rewrap(self) -> None:
-        self._rows = []
-        if self.wrapping:
-            self._wrap_from(0)
-        self._resize()
-        self.refresh()
-
-    def _find(self) -> None:
-        word = self.search.casefold()
-        self._hits = [i for i, line in enumerate(self._lines) if word in line.text.casefold()] if word else []
-        self._hit = -1
+    def _ask(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self.post_message(self.Wanted(self))
 
     def _resize(self) -> None:
-        self.virtual_size = Size(max(1, self.scrollable_content_region.width), self._row_count)
+        end, sub = self._end()
+        self.virtual_size = Size(max(1, self.scrollable_content_region.width), end + self.size.height)
         if self.following:
-            self._scroll(self.max_scroll_y)
+            self._sub = sub
+            self._scroll(end)
         self.refresh()
 
     def _scroll(self, row: float) -> None:
@@ -319,31 +352,66 @@ class LogView(ScrollView, can_focus=True):
         self.scroll_to(y=row, animate=False, force=True)
 
     def _scroll_by(self, rows: int) -> None:
-        target = min(max(0, self.scroll_offset.y + rows), self.max_scroll_y)
+        index, sub = int(self.scroll_offset.y), min(self._sub, self._rows_of(int(self.scroll_offset.y)) - 1)
+        end = self._end()
+        if not self.wrapping:
+            index, sub = max(0, index + rows), 0
+        while self.wrapping and rows:
+            if rows > 0:
+                sub += 1
+                if sub >= self._rows_of(index):
+                    index, sub = index + 1, 0
+                rows -= 1
+            elif (index, sub) == (0, 0):
+                break
+            else:
+                sub -= 1
+                if sub < 0:
+                    index -= 1
+                    sub = self._rows_of(index) - 1
+                rows += 1
+        down = (index, sub) > (int(self.scroll_offset.y), self._sub)
+        at_end = (index, sub) >= end
+        if at_end:
+            index, sub = end
         # Whoever scrolls up wants to read; whoever reaches the end wants to see what comes.
-        self._follow(target >= self.max_scroll_y and rows > 0, jump=False)
-        self._scroll(target)
+        self._follow(at_end and (down or self.following), jump=False)
+        self._sub = sub
+        self._scroll(index)
+        self.refresh()
 
-    def _show_line(self, line: int, at_top: bool = False) -> None:
-        row = line
-        if self.wrapping:
-            row = next((n for n, (index, _) in enumerate(self._rows) if index >= line), 0)
+    def _show_line(self, line: int) -> None:
         self._follow(False)
-        self._scroll(max(0, row if at_top else row - self.size.height // 2))
+        self._sub = 0
+        top = line if self.wrapping else line - self.size.height // 2
+        self._scroll(min(max(0, top), self._end()[0]))
+        self.refresh()
 
     def _follow(self, wanted: bool, jump: bool = True) -> None:
         changed = wanted != self.following
         self.following = wanted
         if wanted and jump:
-            self._scroll(self.max_scroll_y)
+            if self._line(max(0, self._total - 1)) is None:
+                self._ask()
+            self._resize()
         if changed:
             self.post_message(self.Changed(self))
 
     def on_resize(self, _: events.Resize) -> None:
-        if self.wrapping:
-            self._rewrap()
-        else:
-            self._resize()
+        self._resize()
 
     def on_mouse_scroll_up(self, _: events.MouseScrollUp) -> None:
         self._follow(False, jump=False)
+
+    def on_scroll_to(self, _: ScrollTo) -> None:
+        # The scrollbar was dragged.
+        self._follow(False, jump=False)
+
+
+_NOTHING = LogText(Clean(""), "stdout", Clean(""))
+
+
+@lru_cache(maxsize=2048)
+def _pieces(text: str, room: int) -> Sequence[str]:
+    """A line, cut to rows."""
+    return [text] if cell_len(text) <= room else chop_cells(text, room)

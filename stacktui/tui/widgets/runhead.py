@@ -1,4 +1,5 @@
-"""The two lines above a run: its state, whose it is and when; then its parameters, or why it failed."""
+"""The lines above a run: its state, whose it is and when; its parameters, what it waits for or why it failed; what
+people made of it; what to do about it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class RunHead(Widget):
 
     DEFAULT_CSS = """
     RunHead { height: 2; padding: 0 1; }
-    RunHead.-advice { height: 3; }
+    RunHead.-three { height: 3; }
+    RunHead.-four { height: 4; }
     """
 
     def __init__(self) -> None:
@@ -29,7 +31,9 @@ class RunHead(Widget):
     def show(self, facts: RunFacts) -> None:
         """Draw a run."""
         self._facts = facts
-        self.set_class(bool(facts.advice), "-advice")
+        lines = 2 + bool(facts.about) + bool(facts.advice)
+        self.set_class(lines == 3, "-three")
+        self.set_class(lines == 4, "-four")
         self.refresh()
 
     def render(self) -> Content:
@@ -45,10 +49,18 @@ class RunHead(Widget):
                 (f"  {took}" if took else "", "bold"),
                 (f"  {facts.head}", "$quiet"),
             ),
-            Content.styled(facts.error, "$tone-error")
-            if facts.error
-            else Content.styled(facts.params or Clean("no parameters"), "$quiet"),
+            _second(facts),
         ]
+        if facts.about:
+            lines.append(Content.styled(facts.about, "$tone-accent"))
         if facts.advice:
             lines.append(Content.styled(facts.advice, "$quiet"))
         return Content("\n").join(line.truncate(self.size.width, ellipsis=True) for line in lines)
+
+
+def _second(facts: RunFacts) -> Content:
+    if facts.error:
+        return Content.styled(facts.error, "$tone-error")
+    if facts.waits_for:
+        return Content.styled(facts.waits_for, "$tone-warn")
+    return Content.styled(facts.params or Clean("no parameters"), "$quiet")

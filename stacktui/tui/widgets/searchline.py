@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from stacktui.tui.keys import bind
-from stacktui.tui.marks import count_text
+from stacktui.tui.marks import count_text, glyph
 from stacktui.tui.widgets.filterline import QuietInput
 from stacktui.tui.widgets.logview import LogView
 
@@ -36,6 +36,7 @@ class SearchLine(Horizontal):
     def __init__(self, log: LogView) -> None:
         super().__init__()
         self._log = log
+        self._searching = False
 
     def compose(self) -> ComposeResult:
         yield Static(Content(" /"), classes="search--mark")
@@ -51,11 +52,16 @@ class SearchLine(Horizontal):
         line.focus()
         self.count()
 
-    def count(self) -> None:
-        """Say which hit of how many is shown."""
-        log = self._log
-        text = f"{count_text(log.hit_number)} of {count_text(log.hit_count)}" if log.search else ""
+    def count(self, *, searching: bool = False) -> None:
+        """Say which hit of how many is shown; with `searching`, that there may be more."""
+        self._searching = searching
+        text = self.hits() if self._log.search else ""
         self.query_one(".search--count", Static).update(Content(text))
+
+    def hits(self) -> str:
+        """`3 of 12`, or `3 of 12…` while it is still searched."""
+        more = glyph("…") if self._searching else ""
+        return f"{count_text(self._log.hit_number)} of {count_text(self._log.hit_count)}{more}"
 
     def close(self) -> bool:
         """End the search; False if there was none."""
