@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stacktui.categories.installed import entry_points
 from stacktui.model.category import Category
 
 if TYPE_CHECKING:
@@ -182,9 +183,7 @@ def _checked(source: FlavorSource, found: Any) -> type[StackComponent]:
 
 
 def _from_entry_points(problems: list[tuple[Path | str, str]]) -> Iterator[FlavorSource]:
-    from importlib import metadata
-
-    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for entry in entry_points(ENTRY_POINT_GROUP):
         category, _, name = entry.name.partition(".")
         owner = entry.dist.name if entry.dist else "an installed package"
         if category not in Category.__members__.values() or not name:

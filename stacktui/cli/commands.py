@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from stacktui import __version__
 from stacktui.cli.terminal import Out
 from stacktui.operations.errors import nearest
-from stacktui.operations.table import NOUNS, Operation, Parameter, operations_of
+from stacktui.operations.table import NOUNS, Operation, Parameter, operation_named, operations_of
 
 if TYPE_CHECKING:
     from stacktui.operations.session import Session
@@ -112,10 +112,9 @@ class _Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in NOUNS:
             return None
-        found = operations_of(cmd_name)
-        if set(found) == {cmd_name}:
-            return OperationCommand(self.face, found[cmd_name], cmd_name)
-        return _Noun(self.face, cmd_name, found)
+        # A noun is an operation itself, or has verbs.
+        alone = operation_named(cmd_name)
+        return _Noun(self.face, cmd_name) if alone is None else OperationCommand(self.face, alone, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -140,34 +139,39 @@ class _Root(click.Group):
 class _Noun(click.Group):
     """`stacktui stack`: a noun's verbs."""
 
-    def __init__(self, face: Face, noun: str, found: dict[str, Operation]) -> None:
+    def __init__(self, face: Face, noun: str) -> None:
         self.face = face
-        self.operations = found
+        self.noun = noun
         super().__init__(
             noun,
-            params=[_json_option(face), _help_option(lambda out: _pages().noun_page(noun, found, out), face)],
+            params=[
+                _json_option(face),
+                _help_option(lambda out: _pages().noun_page(noun, self.operations, out), face),
+            ],
             add_help_option=False,
             no_args_is_help=False,
             invoke_without_command=True,
             callback=self._bare,
         )
 
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """All of them, which loads every file of the noun."""
+        return operations_of(self.noun)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [each.verb for each in self.operations.values() if not each.hidden]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        found = self.operations.get(f"{self.name} {cmd_name}")
+        found = operation_named(self.noun, cmd_name)
         return None if found is None else OperationCommand(self.face, found, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        verbs = self.list_commands(ctx)
-        if args and f"{self.name} {args[0]}" not in self.operations and not ctx.resilient_parsing:
-            raise click.UsageError(
-                f"{self.name} has no {args[0]!r}{nearest(args[0], verbs)}",
-                ctx,
-            )
+        if args and not ctx.resilient_parsing and operation_named(self.noun, args[0]) is None:
+            near = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{self.name} has no {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)
 
     def _bare(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import re
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from stacktui.cli.attention import TerminalAttention
     from stacktui.cli.commands import Face
     from stacktui.cli.live import LiveRun
+    from stacktui.cli.live_sweep import LiveSweep
     from stacktui.operations.documents import Part
     from stacktui.operations.following import RunEvent
     from stacktui.operations.session import Session
@@ -36,6 +38,10 @@ def invoke(face: Face, operation: Operation, given: Mapping[str, Any]) -> int:
             arguments[parameter.name] = sys.stdin.read()
         elif parameter.multiple:
             arguments[parameter.name] = tuple(value or ())
+    if not gc.isenabled():
+        # All modules but those of the operation's own work are there now, and stay.
+        gc.freeze()
+        gc.enable()
     with face.session() as session:
         if not operation.streams:
             return write(face, run_operation(session, operation, **arguments))
@@ -95,6 +101,9 @@ def _follow(face: Face, session: Session, operation: Operation, arguments: Mappi
             writing.close()
 
 
+_OF_A_SWEEP = frozenset({"SweepBegan", "SweepEvent", "SweepFinished"})
+
+
 class _Writing:
     """Writes the parts of a stream: lines, and for a run on a terminal its tree."""
 
@@ -106,7 +115,9 @@ class _Writing:
 
     def write(self, part: Part) -> int:
         live = self._live_of(part)
-        if live is not None:
+        if type(part).__name__ in _OF_A_SWEEP and live is not None:
+            code = cast("LiveSweep", live).show_sweep(part)
+        elif live is not None:
             # Only events of runs have one.
             code = live.show(cast("RunEvent", part))
         else:
@@ -125,7 +136,8 @@ class _Writing:
     def _live_of(self, part: Part) -> LiveRun | None:
         """The tree that shows this part, made with the first event of a run; None for what is written as it comes."""
         # By name: `following` is imported by what streams a run only.
-        if type(part).__name__ != "RunEvent" or self._plain:
+        sweep = type(part).__name__ in _OF_A_SWEEP
+        if (type(part).__name__ != "RunEvent" and not sweep) or self._plain:
             return None
         if self._live is None:
             from stacktui.cli.live import LiveRun, live_stream
@@ -134,8 +146,13 @@ class _Writing:
             if stream is None:
                 self._plain = True
                 return None
-            hint = "ctrl+c stops it" + (", ctrl+d leaves it running" if self._attention.keys else "")
-            self._live = live = LiveRun(self._face, stream, hint, write)
+            it, kind = "it", LiveRun
+            if sweep:
+                from stacktui.cli.live_sweep import LiveSweep
+
+                it, kind = "them", LiveSweep
+            hint = f"ctrl+c stops {it}" + (f", ctrl+d leaves {it} running" if self._attention.keys else "")
+            self._live = live = kind(self._face, stream, hint, write)
             self._attention.on_turn = live.turn
             self._attention.on_resize = live.resized
             self._attention.before_stop = live.suspend

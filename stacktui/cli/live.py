@@ -12,10 +12,11 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TextIO
+from datetime import datetime
+from typing import Protocol, TextIO
 
 from stacktui.cli.commands import Face
-from stacktui.cli.region import Region
+from stacktui.cli.region import Drawn, Region
 from stacktui.cli.run_state import RunState
 from stacktui.cli.run_tree import RunTree
 from stacktui.cli.terminal import Out
@@ -43,6 +44,13 @@ def live_stream(face: Face) -> TextIO | None:
     return None
 
 
+class Picture(Protocol):
+    """What is drawn at the end of the screen."""
+
+    def lines(self, now: datetime, columns: int, rows: int) -> list[Drawn]:
+        """As it is now, in at most `rows` lines, each narrower than `columns`."""
+
+
 class LiveRun:
     """The tree of one run and the lines above it. `write` shows one part as lines, on the face that it is given."""
 
@@ -60,9 +68,10 @@ class LiveRun:
             self._above.err = face.err
         self._out = Out(stream, colour=face.out.colour or face.err.colour)
         above.unicode = self._out.unicode
-        self._tree: RunTree | None = None
+        self._tree: Picture | None = None
         self._state: RunState | None = None
         self._drawn_at = 0.0
+        self._every_s = _EVERY_S
         self._changed = False
 
     def show(self, event: RunEvent) -> int:
@@ -85,7 +94,7 @@ class LiveRun:
     def turn(self) -> None:
         """Draw, if that is due: what changed, and once a second the times that run."""
         waited = time.monotonic() - self._drawn_at
-        if waited >= (_EVERY_S if self._changed else _IDLE_S):
+        if waited >= (self._every_s if self._changed else _IDLE_S):
             self._draw()
 
     def resized(self) -> None:
@@ -109,15 +118,18 @@ class LiveRun:
         if self._tree is None:
             return
         columns, rows = self._size()
-        self._drawn_at, self._changed = time.monotonic(), False
+        began = time.monotonic()
         above = self._said.lines()
-        if not self._foreground():
-            # In the background the shell's own line is there: nothing is drawn over it.
-            self._region.draw(above, [])
-            return
-        # A third of the screen stays for the lines above.
-        height = max(min(rows - 1, max(rows * 2 // 3, 8)), 1)
-        self._region.draw(above, self._tree.lines(now(), columns, height))
+        # In the background the shell's own line is there: nothing is drawn over it.
+        lines: list[Drawn] = []
+        if self._foreground():
+            # A third of the screen stays for the lines above.
+            height = max(min(rows - 1, max(rows * 2 // 3, 8)), 1)
+            lines = self._tree.lines(now(), columns, height)
+        self._region.draw(above, lines)
+        self._drawn_at, self._changed = time.monotonic(), False
+        # A line that is slow to take it is given a fifth of the time for it, at most.
+        self._every_s = min(max(_EVERY_S, 5 * (self._drawn_at - began)), _IDLE_S)
 
     def _in_the_tree(self, event: RunEvent) -> bool:
         if event.event in _OF_THE_TREE or event.event in ("run_created", "run_started"):

@@ -27,7 +27,8 @@ def summary(run: Run, steps: Sequence[StepRun], out: Out) -> None:
     for status in _ORDER:
         if counts[status]:
             said += [", " if len(said) > 1 else "", f"{counts[status]} {status.value}"]
-    said.append(_cached_from(steps))
+            if status is StepStatus.CACHED:
+                said.append(_cached_from(steps))
     out.line(*said)
     out.line(Span("  run    ", Tone.MUTED), run.id, Span(f" on stack {run.stack}", Tone.MUTED))
     broken = [step for step in steps if step.status in (StepStatus.FAILED, StepStatus.LOST)]
@@ -59,7 +60,7 @@ def _cached_from(steps: Sequence[StepRun]) -> Span:
     if not runs:
         return Span("")
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-    return Span(f"  (from run {short_id(runs[0])}{more})", Tone.MUTED)
+    return Span(f" from run {short_id(runs[0])}{more}", Tone.MUTED)
 
 
 def _broken(step: StepRun, out: Out) -> None:

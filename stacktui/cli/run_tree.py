@@ -169,7 +169,11 @@ class RunTree:
         elif allowed > 1 or step.attempt > 1:
             of = f" of {allowed}" if allowed >= step.attempt else ""
             said.append(Span(f"  attempt {step.attempt}{of}", Tone.WARN if step.attempt > 1 else Tone.MUTED))
-        if step.status is StepStatus.RUNNING and step.done is not None:
+        if (
+            step.status is StepStatus.RUNNING
+            and step.done is not None
+            and (step.done or step.total is not None)
+        ):
             said.append(f"  {_progress(step.done, step.total)}")
         if step.error and step.status is not StepStatus.RUNNING:
             said.append(Span(f"  {step.error}", Tone.ERROR))

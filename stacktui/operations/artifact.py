@@ -15,6 +15,7 @@ from stacktui.operations.documents import Document, DoneDocument, Moment, Part
 from stacktui.operations.errors import AnswerIsNo, OperationError
 from stacktui.operations.lineage import Lineage, walk
 from stacktui.operations.table import Arg, Opt, operation
+from stacktui.operations.which_run import which_run
 
 if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
@@ -109,13 +110,18 @@ class ArtifactContent(Document):
     _send: Callable[[BinaryIO], None] | None = PrivateAttr(None)
 
     @property
+    def answer(self) -> bool:
+        return self._send is None
+
+    @property
     def done(self) -> str:
         return f"wrote {self.path}; {self.load} loads it" if self.path else "nothing here takes bytes"
 
     def send(self, stream: BinaryIO) -> None:
-        """Write the content to a stream. Raises `DigestMismatch`."""
+        """Write the content to a stream, once. Raises `DigestMismatch`."""
         if self._send is not None:
             self._send(stream)
+            self._send = None
 
 
 @operation(
@@ -144,7 +150,7 @@ def list_(
             step=step,
             name=name,
             tag=tag,
-            run_id=store.run(run_id).id if run_id is not None else None,
+            run_id=which_run(store, run_id).id if run_id is not None else None,
             limit=limit,
             after=after,
         )

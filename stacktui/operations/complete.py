@@ -93,7 +93,10 @@ def _tags(session: Session, given: Mapping[str, Any]) -> Iterator[Completion]:
 def _runs(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
     from stacktui.categories.metadata_store import RunQuery
 
-    for run in session.store().runs(RunQuery(limit=50)).runs:
+    runs = session.store().runs(RunQuery(limit=50)).runs
+    if runs:
+        yield Completion("last", f"the newest run: {runs[0].status} {runs[0].pipeline}")
+    for run in runs:
         yield Completion(run.id, f"{run.status} {run.pipeline}")
 
 

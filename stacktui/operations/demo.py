@@ -47,4 +47,5 @@ def demo(
     yield DemoDocument(root=str(root), target=TARGET)
     if not no_run:
         with Session(root) as inside:
+            inside.attention = session.attention
             yield from run(inside, TARGET)

@@ -5,6 +5,7 @@ Nothing here belongs to the run: whoever follows may come late and leave early.
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.05
 _LOST_CHECK_S = 1.0
+_LAST_WORDS = 4096
 
 
 class FollowedRun:
@@ -55,6 +57,16 @@ class FollowedRun:
         except (OSError, ValueError):
             return {}
         return {node.name: file.settings.get(node.name, node.settings) for node in file.description.steps}
+
+    def last_words(self) -> str:
+        """The last line that its runner wrote, which says something where the runner died; empty where it did not."""
+        try:
+            with (self._folder / "runner.log").open("rb") as file:
+                file.seek(max(file.seek(0, os.SEEK_END) - _LAST_WORDS, 0))
+                lines = file.read().decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1].strip() if lines else ""
 
     @staticmethod
     def next_attempt_s(settings: StepSettings, number: int) -> float:

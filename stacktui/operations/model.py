@@ -86,7 +86,12 @@ def deploy(
     session: Session,
     name: Annotated[str, _NAME],
     artifact_id: Annotated[
-        str, Arg("The artifact: its id, or pipeline/step[/output].", complete="artifact", name="artifact")
+        str,
+        Arg(
+            "The artifact: its id, or pipeline/step[/output][@version or :tag].",
+            complete="artifact",
+            name="artifact",
+        ),
     ],
     *,
     timeout: Annotated[float, _WAIT] = 60.0,

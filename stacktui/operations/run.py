@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stacktui.model.base import uuid7
+from stacktui.operations.attention import LeaveRunning
 from stacktui.operations.changes import confirmed
 from stacktui.operations.documents import Document, Part
 from stacktui.operations.errors import OperationError
@@ -139,14 +140,17 @@ def run(
     if in_process:
         from stacktui.pipelines.attached import run_attached
 
-        folder = session.workspace.state / "runs" / run_id
-        run_attached(
-            "stacktui.pipelines.in_process",
-            {"folder": str(folder), "pdb": pdb},
-            folder=session.workspace.root,
-            environment={},
-        )
         store = session.live(request.stack.name).metadata_store
+        # Whatever ends this command ends the run: how, is told below.
+        with suppress(KeyboardInterrupt, LeaveRunning):
+            run_attached(
+                "stacktui.pipelines.in_process",
+                {"folder": str(session.workspace.state / "runs" / run_id), "pdb": pdb},
+                folder=session.workspace.root,
+                environment={},
+                meanwhile=lambda: session.attention.pause(0),
+                started=lambda pid: store.expect(run_id, pid),
+            )
         # What the steps wrote was here already.
         yield from (each for each in run_events(session, store, run_id) if each.event != "log")
         return

@@ -131,7 +131,10 @@ def axes_of(given: Iterable[str], yes: bool) -> list[dict[str, str]]:
         axes[name.strip()] = values
     found = combinations(axes)
     if len(found) > MOST and not yes:
-        raise OperationError(f"that is {len(found):,} runs; if you mean it, say --yes")
+        raise OperationError(
+            f"that is {len(found):,} runs, and one that waits is a process too, of about 35 MB; "
+            "if you mean it, say --yes"
+        )
     return found
 
 

@@ -159,7 +159,10 @@ NOUNS: dict[str, NounFacts] = {
     "theme": NounFacts("Editors and shells", "the workbench's themes"),
     "completions": NounFacts("Editors and shells", "shell completion for bash, zsh and fish"),
 }
-"""Every noun, one file of this package each, in the order of the help page."""
+"""Every noun, in the order of the help page: a file of this package each, or those of `_FILES`."""
+
+_FILES: dict[str, tuple[str, ...]] = {"runs": ("runs", "runs_compare", "runs_again", "runs_marks")}
+# Of a noun with several files the first one is loaded alone where it has what was asked for.
 
 _VERBS = (
     "list", "views", "show", "validate", "probe", "use", "diff", "compare", "curve",
@@ -215,11 +218,25 @@ def nouns() -> tuple[str, ...]:
 
 
 def operations_of(noun: str) -> dict[str, Operation]:
-    """The operations of one noun; imports its file only."""
-    importlib.import_module(f"stacktui.operations.{noun}")
+    """The operations of one noun; imports its files only."""
+    for file in _FILES.get(noun, (noun,)):
+        importlib.import_module(f"stacktui.operations.{file}")
     found = [each for each in _TABLE.values() if each.noun == noun]
     found.sort(key=lambda each: _VERBS.index(each.verb) if each.verb in _VERBS else len(_VERBS))
     return {each.name: each for each in found}
+
+
+def operation_named(noun: str, verb: str = "") -> Operation | None:
+    """One operation, None where there is none; imports no more of the noun's files than it takes to find it."""
+    name = f"{noun} {verb}".rstrip()
+    for file in _FILES.get(noun, (noun,)):
+        importlib.import_module(f"stacktui.operations.{file}")
+        if name in _TABLE:
+            return _TABLE[name]
+        if not verb:
+            # What is an operation itself has one file.
+            break
+    return None
 
 
 def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:

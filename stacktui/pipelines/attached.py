@@ -15,23 +15,36 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stacktui.categories.errors import ComponentError
 from stacktui.pipelines.importing import python_command
 
 _LOOK_EVERY_S = 0.2
 
 
 def run_attached(
-    module: str, request: Mapping[str, Any], *, folder: Path, environment: Mapping[str, str]
+    module: str,
+    request: Mapping[str, Any],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    meanwhile: Callable[[], None] = lambda: None,
+    started: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, dict[str, Any]]:
     """Run a module of ours in the foreground: its exit code and its answer, empty where it gave none.
 
+    `started` hears the child's pid. `meanwhile` is called several times a second; what it raises ends the child, in
+    order, and is passed on.
+
     Ctrl+C is the child's alone. Its stdout is ours where that is a terminal; else it is our stderr, so that a program
-    which reads our stdout finds nothing but the result there. Raises OSError where it cannot be started.
+    which reads our stdout finds nothing but the result there. Raises OSError where it cannot be started, and
+    `ComponentError` in a thread beside the main one: a workbench has the terminal then.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise ComponentError("this needs the terminal for itself: run the same command in a shell")
     command, variables = python_command(module, {**os.environ, **environment})
     read_request, write_request = os.pipe()
     read_answer, write_answer = os.pipe()
@@ -53,9 +66,10 @@ def run_attached(
         os.close(read_request)
         os.close(write_answer)
     with _not_interrupted(), _ended_with_us(child):
+        started(child.pid)
         with contextlib.suppress(BrokenPipeError), os.fdopen(write_request, "wb") as pipe:
             pipe.write(json.dumps(request).encode("ascii"))
-        said = _line_of(read_answer, child)
+        said = _line_of(read_answer, child, meanwhile)
         code = child.wait()
     return code, json.loads(said) if said else {}
 
@@ -77,11 +91,12 @@ def answer(descriptor: int, document: Mapping[str, Any]) -> None:
         pipe.write(json.dumps(document).encode("ascii") + b"\n")
 
 
-def _line_of(descriptor: int, child: subprocess.Popen[bytes]) -> bytes:
+def _line_of(descriptor: int, child: subprocess.Popen[bytes], meanwhile: Callable[[], None]) -> bytes:
     """What the child answers; empty where it ended without. A child of its own may hold the pipe open for longer."""
     found = b""
     try:
         while not found.endswith(b"\n"):
+            meanwhile()
             ended = child.poll() is not None
             if select.select([descriptor], [], [], 0 if ended else _LOOK_EVERY_S)[0]:
                 block = os.read(descriptor, 1 << 16)
@@ -107,9 +122,6 @@ def _ended_with_us(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _not_interrupted() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

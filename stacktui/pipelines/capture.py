@@ -3,7 +3,9 @@ worker.
 
 `sys.stdout` and `sys.stderr` are Python's own text streams over a `_Stream`, which puts what it is given into the
 ring. A line is put there as it is ended. Of a step that prints tens of thousands of lines a second, the last
-8 KiB may wait for up to 10 ms, as they do with a plain file: only so is it no slower than with one.
+8 KiB may wait for up to 10 ms, as they do with a plain file: only so is it no slower than with one. That is done
+only while the step has one thread and no handlers of signals: a text stream of Python's loses its place when it is
+written to while it hands on a part of what it holds.
 What C code and child processes write goes to descriptors 1 and 2, and from there straight to who reads.
 """
 
@@ -14,6 +16,7 @@ import ctypes
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -23,13 +26,19 @@ from stacktui.flavors.local.log_ring import PIECE, RingWriter
 
 _BATCH = 8192
 """Bytes: what may wait while lines are many. A process that is killed takes it along."""
+_LINE = 1 << 30
+"""Else: a line of any length is handed on as one."""
 _COUNTED = 512
-_MANY_S = _COUNTED / 50_000
+_MANY_S = _COUNTED / 20_000
 """So many lines in less than this time are many."""
 _STREAK = 8
 """So often in a row that they are kept together."""
 _FEW_BYTES = 20_000
-"""In a tick: with fewer, lines are put each by itself again."""
+"""In a tick: with fewer, several times in a row, lines are put each by itself again."""
+_FEW_TICKS = 10
+_HANDLED = (
+    signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD, signal.SIGHUP
+)  # fmt: skip
 _TICK_S = 0.01
 _CALM_TICK_S = 0.05
 _CALM_TICKS = 20
@@ -52,6 +61,7 @@ class _Stream(io.BufferedIOBase):
         self._streak = 0
         self._since = 0.0
         self._bytes = 0
+        self._few = 0
         self.text = self._text_over()
 
     def write(self, data: Any, /) -> int:
@@ -91,7 +101,11 @@ class _Stream(io.BufferedIOBase):
         self.flush_text()
         if self.batched:
             written, self._bytes = self._bytes, 0
-            if written < _FEW_BYTES:
+            if not self._capture.may_batch(self._number):
+                self.by_lines()
+            # On a busy host a tick may pass in which the step did not run at all.
+            self._few = self._few + 1 if written < _FEW_BYTES else 0
+            if self._few >= _FEW_TICKS:
                 self.by_lines()
 
     def by_lines(self) -> None:
@@ -100,6 +114,7 @@ class _Stream(io.BufferedIOBase):
         if self.batched:
             self.batched = False
             with contextlib.suppress(ValueError):
+                self.text._CHUNK_SIZE = _LINE  # type: ignore[attr-defined]
                 self.text.reconfigure(line_buffering=True)
             self._capture.ring()
 
@@ -119,14 +134,15 @@ class _Stream(io.BufferedIOBase):
         self._calls = 0
         if self._streak >= _STREAK and self._capture.may_batch(self._number):
             self.batched = True
-            self._bytes = _FEW_BYTES
+            self._bytes = self._few = 0
+            self.text._CHUNK_SIZE = _BATCH  # type: ignore[attr-defined]
             self.text.reconfigure(line_buffering=False)
 
     def _text_over(self) -> io.TextIOWrapper:
         text = io.TextIOWrapper(
             self, encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=True
         )
-        text._CHUNK_SIZE = _BATCH  # type: ignore[attr-defined]
+        text._CHUNK_SIZE = _LINE  # type: ignore[attr-defined]
         text.mode = "w"  # type: ignore[misc]
         return text
 
@@ -155,6 +171,7 @@ class Capture:
         self._behind: list[tuple[int, float, bytes]] = []
         self._work = threading.Event()
         self._busy = False
+        self._own_threads = 0
         self._libc = ctypes.CDLL(None)
         self.forked = False
         self._streams = (_Stream(self, 0), _Stream(self, 1))
@@ -170,10 +187,12 @@ class Capture:
         root.addHandler(_LogHandler(self))
         root.setLevel(logging.INFO)
         self._flush_at_exit()
+        self._watch_threads()
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._lock.release, after_in_child=self._in_child
         )
         threading.Thread(target=self._tick_for_ever, name="lines that wait", daemon=True).start()
+        self._own_threads = threading.active_count()
 
     def begin(self, *, sparing: bool) -> None:
         """A step begins; `sparing` if its memory is watched."""
@@ -207,11 +226,17 @@ class Capture:
                 # A signal's handler, in the middle of the write below.
                 self._behind.append((number, at, data))
                 return
-            self._putting = True
+            before = self._ring.written
             try:
+                self._putting = True
                 self._put(number, at, data)
                 while self._behind:
                     self._put(*self._behind.pop(0))
+            except BaseException:
+                # A signal's handler, which ends the step by raising: what it was about to say is said.
+                if self._ring.written == before:
+                    self._put(number, at, data)
+                raise
             finally:
                 self._putting = False
 
@@ -229,8 +254,13 @@ class Capture:
         self._ring.ring()
 
     def may_batch(self, number: int) -> bool:
-        """Whether lines of a stream may be kept together: of one at a time, so that the order stays."""
-        return not any(stream.batched for stream in self._streams if stream._number != number)
+        """Whether lines of a stream may be kept together: of one at a time, so that the order stays, and while
+        nobody else can write to it in the middle of a write."""
+        return (
+            not any(stream.batched for stream in self._streams if stream._number != number)
+            and threading.active_count() <= self._own_threads
+            and not any(callable(signal.getsignal(one)) for one in _HANDLED)
+        )
 
     def _put(self, number: int, at: float, data: bytes) -> None:
         if len(data) <= PIECE:
@@ -269,6 +299,17 @@ class Capture:
             leave(status)
 
         os._exit = flush_and_leave  # type: ignore[assignment]
+
+    def _watch_threads(self) -> None:
+        """Have lines put each by itself from before there is a second thread of the step's."""
+        begin = threading._start_new_thread  # type: ignore[attr-defined]
+
+        def begin_by_lines(*arguments: Any) -> Any:
+            for stream in self._streams:
+                stream.by_lines()
+            return begin(*arguments)
+
+        threading._start_new_thread = begin_by_lines  # type: ignore[attr-defined]
 
     def _before_fork(self) -> None:
         for stream in self._streams:

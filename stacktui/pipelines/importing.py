@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stacktui.pipelines.step import Step
 
 _inside_run = False
+_steps: dict[tuple[Path, str, str], Step[Any]] = {}
+"""Those that were found: a worker runs the same ones again and again."""
 
 
 def importing_user_code() -> bool:
@@ -126,10 +128,14 @@ def _under(module: ModuleType, code: Path) -> bool:
 
 def load_step(module: str, function: str, code: Path, roots: tuple[str, ...]) -> Step[Any]:
     """The step that a spec names. Raises `PipelineBroken` if the module does not hold it; import errors pass."""
+    known = _steps.get((code, module, function))
+    if known is not None and module in sys.modules:
+        return known
     from stacktui.pipelines.step import Step, step
 
     found = _named(import_user_module(module, code, roots), function)
-    return found if isinstance(found, Step) else step(found)
+    result = _steps[code, module, function] = found if isinstance(found, Step) else step(found)
+    return result
 
 
 def load_pipeline(module: str, function: str, code: Path, roots: tuple[str, ...]) -> Pipeline[Any]:

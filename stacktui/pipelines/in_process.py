@@ -239,6 +239,8 @@ def limits_not_held(file: RunFile) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Execute the run of a folder here. 0 if it succeeded, 1 if not, 2 if it could not be executed."""
     request, descriptor = told(arguments)
+    # While it waits in the queue the key is a stop like any other.
+    signal.signal(signal.SIGINT, lambda _number, _frame: os.kill(os.getpid(), signal.SIGTERM))
     masker = Masker()
     code = 2
     try:

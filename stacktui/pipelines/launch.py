@@ -218,8 +218,8 @@ def resume_run(
         after = store.last_event()
         store.update_run(run.id, status=RunStatus.QUEUED, finished_at=None, error=None)
         # It waits for the hold for a moment: that is quicker than to start it afterwards.
-        pid = _spawn(store, folder, run.id, "--resume", str(after))
-    store.expect(run.id, pid)
+        # Expected before this lets go of it: nobody sees it lost in between.
+        store.expect(run.id, _spawn(store, folder, run.id, "--resume", str(after)))
 
 
 def _spawn(

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stacktui.model.execution import LogLine
-from stacktui.pipelines.logs import PARTIAL, count_lines, parsed_record, single_lines
+from stacktui.pipelines.logs import PARTIAL, count_lines, parsed_record, single_lines, tail_offset
 
 _BLOCK = 1 << 18
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -93,6 +93,19 @@ class LogIndex:
                     break
             block += 1
         return found
+
+    def glance(self, count: int) -> tuple[int, list[LogLine]]:
+        """The last `count` lines of the file, before it is known whole, and about how many lines it has."""
+        lines: list[LogLine] = []
+        with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(tail_offset(self._path, count))
+            for record in file:
+                if record.endswith(b"\n") and count_lines(record.rstrip(b"\n")):
+                    lines += _lines_of(record)
+            about = self.lines * size // max(1, self._begin[-1])
+            return max(about, self.lines, len(lines)), lines[-count:]
+        return 0, []
 
     def block_of(self, line: int) -> int:
         """The block with a line."""

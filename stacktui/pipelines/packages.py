@@ -11,7 +11,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.machinery import ModuleSpec, PathFinder
@@ -56,7 +55,7 @@ def _path_as_it_is() -> tuple[tuple[str, int], ...]:
     found = []
     for entry in sys.path:
         try:
-            found.append((entry, os.stat(entry or ".").st_mtime_ns))
+            found.append((entry, Path(entry or ".").stat().st_mtime_ns))
         except OSError:
             continue
     return tuple(found)

@@ -17,6 +17,7 @@ from stacktui.categories.metadata_store import CachedStep, MetadataStore
 from stacktui.model.base import Noun, now
 from stacktui.model.category import Category
 from stacktui.model.diagnostic import Diagnostic, Severity
+from stacktui.model.run import StepRun
 from stacktui.model.stack import ResolvedStack, StepSettings
 from stacktui.pipelines.cache import (
     cache_key,
@@ -33,6 +34,7 @@ from stacktui.pipelines.misses import Misses
 
 if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
+    from stacktui.pipelines.kept import Kept
 
 
 PLAN_HOLDS_S = 60.0
@@ -95,16 +97,26 @@ def make_plan(
     root: Path | None = None,
     cache: bool = True,
     at: datetime | None = None,
+    kept_from: str | None = None,
+    again: tuple[str, ...] = (),
 ) -> Plan:
     """Plan a run. Reads the metadata store and, where given, asks `artifacts` whether cached content is still there.
 
     `overrides` are the run's own settings by step; `root` is the workspace's folder, for steps with `depends_on`.
     Without `cache` it is the plan of a run for which the cache is turned off. Ages are judged as of `at`, which is
     now where it is not given; the plan holds for runs that are asked for within `PLAN_HOLDS_S`.
+    `kept_from` and `again` are those of a retry from a step, as its `RunFile` has them; they need `artifacts`.
     """
     at = at or now()
     misses = Misses(description.name, code, store, at)
-    planner = _Planner(code, resolved, store, overrides or {}, artifacts, root, misses, cache, at)
+    kept = None
+    if kept_from is not None and artifacts is not None:
+        from stacktui.pipelines.kept import Kept
+
+        kept = Kept(kept_from, again, store, artifacts)
+    planner = _Planner(
+        code, resolved, store, overrides or {}, artifacts, root, misses, cache, at, kept, again
+    )
     for node in description.steps:
         planner.add(node)
     return Plan(
@@ -125,6 +137,8 @@ class _Draft(NamedTuple):
     """Its cache key, where it is known before the run."""
     alike: str | None
     """Its cache key without inputs: two steps that differ in it never have one key. None: no key at all."""
+    torn: bool = False
+    """An earlier result is there, but not its content: a step that puts the same content makes it whole."""
 
 
 class _Planner:
@@ -141,6 +155,8 @@ class _Planner:
         misses: Misses,
         cache: bool,
         at: datetime,
+        kept: Kept | None,
+        again: tuple[str, ...],
     ) -> None:
         self.findings: list[Diagnostic] = []
         self._code = code
@@ -152,6 +168,8 @@ class _Planner:
         self._misses = misses
         self._cache = cache
         self._at = at
+        self._kept = kept
+        self._again = again
         self._drafts: list[_Draft] = []
         self._stands_in: dict[str, CachedStep] = {}
         self._settled: set[str] = set()
@@ -161,7 +179,11 @@ class _Planner:
         """Plan the next step; all that it comes after were added before."""
         settings = settings_of(node, self._resolved, self._overrides)
         self.findings.extend(_missing_components(node, settings, self._resolved))
-        self._drafts.append(self._draft(node, settings))
+        draft = self._draft(node, settings)
+        if self._kept is not None and node.name not in self._again and draft.cached is False:
+            # Perhaps only its content is missing, of the run that is retried.
+            draft = draft._replace(torn=True)
+        self._drafts.append(draft)
         if node.name in self._stands_in and self._settled.issuperset(node.after):
             self._settled.add(node.name)
 
@@ -171,10 +193,12 @@ class _Planner:
         planned: list[PlannedStep] = []
         for position, draft in enumerate(self._drafts):
             cached, reason = draft.cached, draft.reason
-            if cached is False and draft.key is not None:
-                twin = twins.of(position)
+            if cached is False:
+                twin = twins.of(position) if draft.key is not None else None
                 if twin is not None:
                     cached, reason = None, f"depends on whether `{twin}` of this run does the same before it"
+                elif draft.torn and (other := twins.may_heal(position)) is not None:
+                    cached, reason = None, f"depends on whether `{other}` of this run makes it anew: {reason}"
             planned.append(
                 PlannedStep(
                     name=draft.node.name,
@@ -204,6 +228,11 @@ class _Planner:
                 except NotFound as error:
                     self.findings.append(_finding("PIP007", f"step `{node.name}`: {error}", node))
                     return _Draft(node, False, str(error), None, None)
+        if self._kept is not None and node.name not in self._again:
+            kept = self._kept.of(node, StepRun(run_id="", name=node.name, position=0, params=node.params))
+            if kept is not None:
+                self._stands_in[node.name] = kept[0]
+                return _Draft(node, True, kept[1].partition(";")[0], None, None)
         if not node.outputs:
             return _Draft(node, False, "it has no outputs", None, None)
         if not may_cache(node, settings):
@@ -213,6 +242,8 @@ class _Planner:
         fingerprint = step_fingerprint(node, self._code)
         bare = node.model_copy(update={"depends_on": ()}) if node.depends_on else node
         alike = cache_key(bare, fingerprint, {}, environment=settings.environment).key
+        if node.name in self._again:
+            return _Draft(node, False, f"it runs again: the retry is from `{self._again[0]}`", None, alike)
         if waits_for:
             return _Draft(node, None, f"depends on what {_listed(waits_for)} will produce", None, alike)
         if any(entry.startswith("path:") for entry in node.depends_on):
@@ -224,7 +255,9 @@ class _Planner:
         key = made.key
         found = find_cached(self._store, node, key, self._artifacts, at=self._at)
         if found is None:
-            return _Draft(node, False, self._misses.reason(node, made, settings), key, alike)
+            reason = self._misses.reason(node, made, settings)
+            torn = find_cached(self._store, node, key, at=self._at) is not None
+            return _Draft(node, False, reason, key, alike, torn)
         if (
             node.cache_for_s is not None
             and (left := lasts_s(found, node.cache_for_s, self._at)) < PLAN_HOLDS_S
@@ -247,7 +280,7 @@ class _Twins:
         for position, draft in enumerate(drafts):
             if draft.cached is False and draft.key is not None:
                 self._same_key.setdefault(draft.key, []).append(position)
-            elif draft.cached is None and draft.alike is not None:
+            elif draft.cached is not True and draft.alike is not None:
                 self._unknown.setdefault(draft.alike, []).append(position)
             for name in draft.node.after:
                 self._followers.setdefault(name, []).append(draft.node.name)
@@ -267,6 +300,14 @@ class _Twins:
                 later = self._all_after(draft.node.name)
             if name not in later:
                 return name
+        return None
+
+    def may_heal(self, position: int) -> str | None:
+        """The name of a step that runs, and need not run after this one; None if there is none."""
+        later = self._all_after(self._drafts[position].node.name)
+        for other, draft in enumerate(self._drafts):
+            if other != position and draft.cached is not True and draft.node.name not in later:
+                return draft.node.name
         return None
 
     def _all_after(self, name: str) -> set[str]:

@@ -130,7 +130,10 @@ def settle_lost(store: MetadataStore, run_id: str) -> None:
             ]
         )
         last = max(filter(None, times), default=run.created_at)
-        store.update_run(run.id, status=RunStatus.LOST, finished_at=last, error="its runner was gone")
+        # The holder is still the one that was lost.
+        store.update_run(
+            run.id, status=RunStatus.LOST, finished_at=last, error="its runner was gone", holder=run.holder
+        )
 
 
 def _whole(store: MetadataStore, artifacts: ArtifactStore, artifact_id: str | None) -> ArtifactRef | None:

@@ -210,10 +210,11 @@ class RunLoop:
                 running = self._running.get(item.position)
                 handle = running.handle if running is not None else None
                 self._intake.take(self._nodes[item.position].name, handle, item.event)
-            elif isinstance(item, HookSaid) and isinstance(item.event, StepResult):
-                self._hooks.over(item.key, item.event)
             elif isinstance(item, HookSaid):
-                self._intake.take(item.step, self._hooks.handle(item.key), item.event)
+                if isinstance(item.event, StepResult):
+                    self._hooks.over(item.key, item.event)
+                else:
+                    self._intake.take(item.step, self._hooks.handle(item.key), item.event)
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:

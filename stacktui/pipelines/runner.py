@@ -100,9 +100,16 @@ def _execute(
     stop = Stop(Requests(store, run_id, resumed_after or 0))
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.ask())
     left = Left() if resumed_after is None else take_up(store, file, live.artifact_store)
+
+    def tell(words: str) -> None:
+        store.update_run(run_id, waits_for=words)
+        if places is not None:
+            # Somebody looks on, and sees nothing else yet.
+            print(words, file=sys.stderr, flush=True)
+
     admission = Admission(Path(file.run.state), run_id, file.max_runs, workspace=Path(file.run.workspace))
     try:
-        if not admission.wait(stop.wanted, lambda words: store.update_run(run_id, waits_for=words)):
+        if not admission.wait(stop.wanted, tell):
             return _cancelled(store, run_id)
         before = store.run(run_id)
         changes: dict[str, Any] = {"started_at": before.started_at or now()}

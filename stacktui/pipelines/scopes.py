@@ -92,18 +92,14 @@ def _free(node: ast.AST, inside: _Inside, skip: frozenset[int]) -> set[Chain]:
     return _all(ast.iter_child_nodes(node), inside, skip)
 
 
-def _all(
-    nodes: Iterable[ast.AST], inside: _Inside, skip: frozenset[int]
-) -> set[Chain]:
+def _all(nodes: Iterable[ast.AST], inside: _Inside, skip: frozenset[int]) -> set[Chain]:
     found: set[Chain] = set()
     for node in nodes:
         found |= _free(node, inside, skip)
     return found
 
 
-def _in_class(
-    node: ast.ClassDef, inside: _Inside, skip: frozenset[int]
-) -> set[Chain]:
+def _in_class(node: ast.ClassDef, inside: _Inside, skip: frozenset[int]) -> set[Chain]:
     outside: list[ast.AST] = [*node.decorator_list, *node.bases, *(item.value for item in node.keywords)]
     found = _all(outside, inside, skip)
     own: set[str] = set()
@@ -250,9 +246,7 @@ def annotations_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast
         yield node.returns
 
 
-def _in_annotation(
-    node: ast.expr, inside: _Inside, skip: frozenset[int]
-) -> set[Chain]:
+def _in_annotation(node: ast.expr, inside: _Inside, skip: frozenset[int]) -> set[Chain]:
     """Names in an annotation; those in its strings count where the module has them (a string may be a `Literal`)."""
     found = _free(node, inside, skip)
     for inner in ast.walk(node):

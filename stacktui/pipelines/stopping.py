@@ -54,6 +54,8 @@ def _told(store: MetadataStore, run_id: str, mark: ProcessMark, name: str) -> st
     try:
         there = mark.signal(signal.SIGTERM)
         if there and _ended(mark, _TERM_GRACE_S):
+            # It may have had no time yet to learn how to end in order.
+            _record_killed(store, run_id)
             return f"{name} was told to end by SIGTERM, and is {store.run(run_id).status}"
         killed = there and mark.signal(signal.SIGKILL)
     except PermissionError:
@@ -79,10 +81,10 @@ def _ended(mark: ProcessMark, within_s: float) -> bool:
 
 def _record_killed(store: MetadataStore, run_id: str) -> None:
     """Whoever kills the runner writes what it cannot write any more. Where that fails the run is shown as lost."""
+    run = store.run(run_id)
+    if run.status is not RunStatus.LOST or run.finished_at is not None:
+        return
     with contextlib.suppress(ComponentError), store.hold(run_id):
-        run = store.run(run_id)
-        if run.finished_at is not None:
-            return
         at = now()
         store.record_steps(
             [
@@ -96,6 +98,9 @@ def _record_killed(store: MetadataStore, run_id: str) -> None:
             status=RunStatus.CANCELLED,
             finished_at=at,
             error="it did not stop when it was asked to: its runner was killed",
+            waits_for="",
+            # Who had it, not who ended it.
+            holder=run.holder,
         )
 
 

@@ -58,6 +58,7 @@ class Feed:
         self.findings: tuple[Diagnostic, ...] | None = None
         """Every finding of the workspace; None until it has been checked."""
         self._touched: dict[str, None] = {}
+        self._touching = threading.Lock()
         self._inbox_seen: str | None = None
         self._summary_topics: set[Topic] = set()
         self._waits_since: float | None = None
@@ -210,9 +211,10 @@ class Feed:
         return frozenset(self._touched)
 
     def _touch(self, run_ids: Iterable[str]) -> None:
-        touched = {**self._touched, **dict.fromkeys(run_ids)}
-        # Replaced, not changed: another thread may be reading it.
-        self._touched = dict.fromkeys(list(touched)[-_MOST_TOUCHED:])
+        with self._touching:
+            touched = {**self._touched, **dict.fromkeys(run_ids)}
+            # Replaced, not changed: another thread may be reading it.
+            self._touched = dict.fromkeys(list(touched)[-_MOST_TOUCHED:])
 
     def _store_said(self, problem: str) -> None:
         shown = clean(problem)

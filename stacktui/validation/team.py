@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from importlib import metadata
 from typing import NamedTuple
 
+from stacktui.categories.installed import entry_points
 from stacktui.model.codes import CODES
 from stacktui.model.diagnostic import Diagnostic
 from stacktui.runtime.findings import one_line
@@ -44,7 +44,7 @@ def team_rules() -> TeamRules:
 def _loaded(_: object) -> TeamRules:
     rules: list[tuple[str, TeamRule]] = []
     problems: list[Diagnostic] = []
-    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for entry in entry_points(ENTRY_POINT_GROUP):
         try:
             rules.append((entry.name, entry.load()))
         except Exception as error:

@@ -41,7 +41,9 @@ def clear_staged(target: Path) -> None:
     """Remove what an earlier writer of `target` staged and could neither use nor remove. Call it while no other writes."""
     with contextlib.suppress(OSError):
         for name in os.listdir(target.parent):  # noqa: PTH208 - names are all that is needed
-            if _STAGED.fullmatch(name.removeprefix(f".{target.name}.")) and name.startswith(f".{target.name}."):
+            if _STAGED.fullmatch(name.removeprefix(f".{target.name}.")) and name.startswith(
+                f".{target.name}."
+            ):
                 (target.parent / name).unlink(missing_ok=True)
 
 

@@ -114,8 +114,10 @@ class Workspace:
         with self._lock:
             if self._snapshot is not None and self._read_began > asked:
                 return self._snapshot
-            self._read_began = time.monotonic()
-            return self._read()
+            began = time.monotonic()
+            found = self._read()
+            self._read_began = began
+            return found
 
     def _read(self) -> WorkspaceSnapshot:
         changed = self._settings.update(str(self.file))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import commands, keys, live, start, steps, still, writers
+from tests.bench import commands, keys, live, logs, start, steps, still, writers
 from tests.bench.data import BigWorkspaces
 from tests.bench.figures import Figure, table
 from tests.bench.program import REPOSITORY
@@ -40,6 +40,7 @@ def subjects(made: BigWorkspaces, quick: bool) -> dict[str, Callable[[], Measure
         "steps": lambda: steps.steps(
             made.small, (10, 100, 1_000) if quick else (10, 100, 1_000, 10_000), 2 if quick else 3
         ),
+        "logs": lambda: logs.logs(made.small, 100, 3 if quick else 7),
         "writers": lambda: [writers.lost_events(made.folder, 100 if quick else 500)],
     }
 

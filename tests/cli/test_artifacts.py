@@ -183,7 +183,10 @@ def test_bytes_go_to_a_pipe_and_not_to_a_terminal(flow: Path) -> None:
     command = [sys.executable, "-m", "stacktui", "-C", str(flow), "artifact", "get", "flow/raw", "-o", "-"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.stdout == bytes(range(256))
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (0, b"")
+    # A document has no room for them, and says so.
+    done = subprocess.run([*command, "--json"], capture_output=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["path"]) == (1, None)
     main, terminal = os.openpty()
     done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, check=False)
     os.close(terminal)

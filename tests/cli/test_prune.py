@@ -1,71 +1,36 @@
-"""Pruning: what nobody needs goes, what anybody might need stays, beside runs that go on and other stores too."""
+"""Pruning: what nobody needs goes, and what anybody might need stays."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stacktui.categories.artifact_store import ArtifactStore
-from stacktui.categories.metadata_store import ArtifactQuery, MetadataStore, RunQuery
-from stacktui.model.run import RunStatus
+from stacktui.categories.metadata_store import ArtifactQuery
 from stacktui.operations.session import Session
 from stacktui.pipelines.retention import state as retention_state
 from stacktui.workspace.scaffold import init_workspace
-from tests.cli.conftest import Answer, Run
-
-FLOW = """
-import os, time
-from pathlib import Path
-from stacktui import Artifact, pipeline, step
-
-
-@step
-def load(size: int = 3) -> list[int]:
-    return list(range(size))
-
-
-@step
-def fit(values: list[int], lr: float = 0.1) -> dict[str, float]:
-    return {"total": sum(values) * lr}
-
-
-@step(cache=False)
-def wait(model: dict[str, float], until: str) -> str:
-    print("waiting", flush=True)
-    while not Path(until).exists():
-        time.sleep(0.02)
-    return f"after {until}"
-
-
-@pipeline
-def flow(size: int = 3, lr: float = 0.1):
-    fit(load(size), lr)
-
-
-@pipeline
-def slow(until: str, lr: float = 0.1):
-    wait(fit(load(7), lr), until)
-
-
-@pipeline
-def takes(until: str):
-    wait.named("hold")({}, until)
-    wait(Artifact("flow/fit"), until)
-
-
-@pipeline
-def user():
-    wait(Artifact("flow/fit"), "/")
-"""
-LONG_AGO = 1_600_000_000
+from tests.cli.conftest import Run
+from tests.cli.pruning import (
+    FLOW,
+    LONG_AGO,
+    age_contents,
+    all_whole,
+    counts,
+    opened,
+    patient,
+    pruned,
+    ran,
+    runs,
+)
 
 
 @pytest.fixture
@@ -75,71 +40,15 @@ def flow(root: Path) -> Path:
 
 
 @pytest.fixture
+def stacktui(stacktui: Run, root: Path) -> Run:
+    return patient(stacktui, root)
+
+
+@pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing counts as just made: what a test leaves is looked at as if it had lain there for long."""
     monkeypatch.setattr(retention_state, "SETTLED_S", -1.0)
     monkeypatch.setattr(retention_state._settled, "__defaults__", (-1.0,))
-
-
-@pytest.fixture
-def stacktui(stacktui: Run, root: Path) -> Run:
-    """The command line, which waits for the runner too: how a run ended is not the last that its runner writes."""
-
-    def run(*words: str, folder: Path = root) -> Answer:
-        answer = stacktui(*words, folder=folder)
-        if words[0] == "run" and answer.code == 0 and "--detach" not in words:
-            with opened(folder, "other" if "other" in words else None) as (store, _):
-                until(lambda: not store.is_held(answer.lines[-1]["run_id"]), "the runner's end")
-        return answer
-
-    return run
-
-
-def ran(stacktui: Run, *words: str) -> str:
-    answer = stacktui("run", *words, "--json")
-    assert answer.code == 0, answer.err
-    return str(answer.lines[-1]["run_id"])
-
-
-def pruned(stacktui: Run, *words: str) -> Any:
-    answer = stacktui("prune", *words, "--json")
-    assert answer.code == 0, answer.err
-    return answer.document
-
-
-def counts(document: Any) -> dict[str, int]:
-    return {each["kind"]: each["count"] for each in document["removed"] if each["count"]}
-
-
-def age_contents(root: Path) -> None:
-    for file in (root / ".stacktui" / "artifacts" / "blobs").rglob("*"):
-        os.utime(file, (LONG_AGO, LONG_AGO))
-
-
-@contextmanager
-def opened(root: Path, stack: str | None = None) -> Iterator[tuple[MetadataStore, ArtifactStore]]:
-    with Session(root, stack=stack) as session:
-        yield session.store(), session.live().artifact_store
-
-
-def runs(root: Path) -> list[str]:
-    with opened(root) as (store, _):
-        return [run.id for run in store.runs(RunQuery(limit=500)).runs]
-
-
-def all_whole(root: Path) -> bool:
-    """Whether the content of every artifact is there and is what it was."""
-    with opened(root) as (store, artifacts):
-        for each in store.artifacts(ArtifactQuery(limit=500)):
-            artifacts.read_bytes(each.uri, expect_digest=each.digest)
-        return True
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def test_a_dry_run_says_what_and_how_much_and_the_real_one_removes_just_that(
@@ -233,95 +142,6 @@ def test_only_runs_of_one_pipeline(stacktui: Run, flow: Path) -> None:
     assert "--keep-runs or --older-than" in refused.err
 
 
-def waiting(stacktui: Run, flow: Path, *words: str) -> tuple[str, Path]:
-    """A run that goes on until a file is there."""
-    sign = flow / f"go-on-{len(runs(flow))}"
-    answer = stacktui("run", *words, "-p", f"until={sign}", "--detach", "--json")
-    assert answer.code == 0, answer.err
-    run_id = str(answer.document["run_id"])
-    until(lambda: "waiting" in stacktui("runs", "logs", run_id).out, "the step that waits")
-    return run_id, sign
-
-
-def ended(flow: Path, run_id: str) -> RunStatus:
-    with opened(flow) as (store, _):
-        until(lambda: store.run(run_id).status.finished, "the run's end")
-        return store.run(run_id).status
-
-
-def test_nothing_of_a_run_that_goes_on_is_touched(stacktui: Run, flow: Path) -> None:
-    run_id, sign = waiting(stacktui, flow, "slow")
-    try:
-        with opened(flow) as (_, artifacts):
-            # As a step does just before its runner records what came out.
-            unrecorded = artifacts.put_bytes(b"put a moment ago")
-            old = artifacts.put_bytes(b"nobody's for long")
-        os.utime(flow / ".stacktui" / "artifacts" / old.path, (LONG_AGO, LONG_AGO))
-        document = pruned(stacktui, "--keep-runs", "0")
-        assert document["runs"] == []
-        assert {each["reason"] for each in document["kept"]} == {"goes on"}
-        assert counts(document) == {"contents": 1}
-        assert any(run_id[:13] in note for note in document["notes"])
-        with opened(flow) as (_, artifacts):
-            assert artifacts.exists(unrecorded.path)
-            assert not artifacts.exists(old.path)
-    finally:
-        sign.touch()
-    assert ended(flow, run_id) is RunStatus.SUCCEEDED
-    assert all_whole(flow)
-
-
-def test_old_garbage_that_a_run_makes_again_is_its_own(stacktui: Run, flow: Path) -> None:
-    """The content is there already when the step puts it: it is not written again, and yet it is not garbage."""
-    with opened(flow) as (_, artifacts):
-        garbage = artifacts.put_bytes(b"[0,1,2,3,4,5,6]")
-    age_contents(flow)
-    run_id, sign = waiting(stacktui, flow, "slow")
-    try:
-        with Session(flow) as session:
-            store = session.store()
-            (loaded,) = [
-                each for each in store.artifacts(ArtifactQuery(run_id=run_id)) if each.step == "load"
-            ]
-            assert loaded.uri == garbage.path
-            # As if it were not recorded yet.
-            store.delete_artifacts([loaded.id])
-        pruned(stacktui)
-        with opened(flow) as (_, artifacts):
-            assert artifacts.exists(garbage.path)
-    finally:
-        sign.touch()
-    ended(flow, run_id)
-
-
-def test_what_a_run_that_goes_on_has_chosen_stays(stacktui: Run, flow: Path) -> None:
-    """It has looked up an artifact, and the step that takes it has not begun."""
-    made = ran(stacktui, "flow")
-    run_id, sign = waiting(stacktui, flow, "takes")
-    try:
-        document = pruned(stacktui, "--keep-runs", "0")
-        assert made in runs(flow)
-        assert {each["reason"] for each in document["kept"]} == {"goes on", "needed by a run that goes on"}
-    finally:
-        sign.touch()
-    assert ended(flow, run_id) is RunStatus.SUCCEEDED
-
-
-def test_content_that_was_just_forgotten_waits_while_a_run_goes_on(stacktui: Run, flow: Path) -> None:
-    ran(stacktui, "flow")
-    age_contents(flow)
-    run_id, sign = waiting(stacktui, flow, "slow", "-p", "lr=3")
-    try:
-        document = pruned(stacktui, "--keep-runs", "0", "--pipeline", "flow")
-        assert counts(document)["runs"] == 1
-        assert "contents" not in counts(document)
-        assert any("prune again when it has ended" in note for note in document["notes"])
-    finally:
-        sign.touch()
-    ended(flow, run_id)
-    assert counts(pruned(stacktui)) == {"contents": 2}
-
-
 @pytest.mark.parametrize(
     "after",
     [1, 4, *(pytest.param(number, marks=pytest.mark.long) for number in (0, 2, 3, 5, 6, 7))],
@@ -359,9 +179,9 @@ def test_a_prune_that_is_killed_is_finished_by_the_next(
     assert all_whole(flow)
     pruned(stacktui, "--keep-runs", "1")
     age_contents(flow)
-    monkeypatch.setattr(retention_state._settled, "__defaults__", (-1.0,))
-    pruned(stacktui)
-    monkeypatch.setattr(retention_state._settled, "__defaults__", (3600.0,))
+    with monkeypatch.context() as patched:
+        patched.setattr(retention_state._settled, "__defaults__", (-1.0,))
+        pruned(stacktui)
     (left,) = runs(flow)
     assert all_whole(flow)
     assert [path.name for path in (flow / ".stacktui" / "logs").iterdir()] == [left]
@@ -410,7 +230,9 @@ def test_a_snapshot_that_is_wanted_again_meanwhile_stays(
     assert (taken / "pipelines" / "flow.py").is_file()
 
 
-def test_temporary_files_of_dead_writers_go(stacktui: Run, flow: Path) -> None:
+def test_temporary_files_of_dead_writers_go(
+    stacktui: Run, flow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran(stacktui, "flow")
     blob = next(path for path in (flow / ".stacktui" / "artifacts" / "blobs").rglob("*") if path.is_file())
     left = blob.with_name(f".put-0123-{blob.name[:10]}")
@@ -421,6 +243,16 @@ def test_temporary_files_of_dead_writers_go(stacktui: Run, flow: Path) -> None:
     assert left.exists()
     assert counts(pruned(stacktui)) == {"temporary": 1}
     assert not left.exists()
+    # Of processes: one that is over, and this one.
+    monkeypatch.setattr(tempfile, "tempdir", str(flow))
+    over = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    for pid in (int(over.stdout), os.getpid()):
+        (flow / f"stacktui-{pid}-abc").mkdir()
+        os.utime(flow / f"stacktui-{pid}-abc", (LONG_AGO, LONG_AGO))
+    assert counts(pruned(stacktui)) == {"temporary": 1}
+    assert [path.name for path in flow.glob("stacktui-*")] == [f"stacktui-{os.getpid()}-abc"]
 
 
 def test_the_logs_and_folders_of_other_metadata_stores_stay(stacktui: Run, flow: Path, settled: None) -> None:
@@ -473,13 +305,11 @@ def test_content_that_another_metadata_store_may_name_stays(
     (note,) = document["notes"]
     assert str(other) in note
     assert "used-by/" in note
-    answered = json.loads(stacktui("prune", "--json", folder=other).out)
-    assert counts(answered) == {}
+    assert counts(json.loads(stacktui("prune", "--json", folder=other).out)) == {}
     with Session(other) as session:
         for each in session.store().artifacts(ArtifactQuery()):
             session.live().artifact_store.read_bytes(each.uri, expect_digest=each.digest)
     # The other one is gone for good, and its place is there: only what it named is nobody's now.
-    shutil.rmtree(other / ".stacktui" / "metadata.db", ignore_errors=True)
     for file in (other / ".stacktui").glob("metadata.db*"):
         file.unlink()
     assert counts(pruned(stacktui)) == {"contents": 3}
@@ -499,19 +329,16 @@ def test_a_metadata_store_that_cannot_be_asked_keeps_everything_that_it_may_name
     assert any("broken could not be asked" in note for note in document["notes"])
 
 
-def test_a_protected_stack_asks_for_its_name(stacktui: Run, flow: Path) -> None:
+def test_a_protected_stack_asks_for_its_name_and_a_read_only_session_refuses(
+    stacktui: Run, flow: Path
+) -> None:
     ran(stacktui, "flow")
+    assert stacktui("--readonly", "prune", "--keep-runs", "0").code == 2
     stack = flow / "stacks" / "default.yaml"
     stack.write_text(stack.read_text("utf-8") + "protected: true\n", "utf-8")
     assert stacktui("prune", "--keep-runs", "0", "--dry-run").code == 0
     refused = stacktui("prune", "--keep-runs", "0")
-    assert refused.code == 2
-    assert "--confirm default" in refused.err
+    assert (refused.code, "--confirm default" in refused.err) == (2, True)
+    assert len(runs(flow)) == 1
     assert stacktui("prune", "--keep-runs", "0", "--confirm", "default").code == 0
     assert runs(flow) == []
-
-
-def test_read_only_prunes_nothing(stacktui: Run, flow: Path) -> None:
-    ran(stacktui, "flow")
-    assert stacktui("--readonly", "prune", "--keep-runs", "0").code == 2
-    assert len(runs(flow)) == 1

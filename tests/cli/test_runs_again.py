@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,45 @@ def test_waiting_says_how_runs_ended_and_when_it_gave_up(stacktui: Run, failed: 
     assert both.code == 1
     assert [run["status"] for run in both.document["runs"]] == ["failed", "succeeded"]
     assert stacktui("runs", "wait", "last").code == 0
+
+
+SLOW = """
+import time
+from stacktui import pipeline, step
+
+
+@step(cache=False)
+def sleeps() -> int:
+    print("sleeping")
+    time.sleep(120)
+    return 1
+
+
+@pipeline
+def slow():
+    sleeps()
+"""
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["asked", "forced"])
+def test_a_run_is_waited_for_in_vain_kept_and_stopped(stacktui: Run, root: Path, force: bool) -> None:
+    (root / "pipelines" / "slow.py").write_text(SLOW, "utf-8")
+    run = stacktui("run", "slow", "--detach", "--json").document["run_id"]
+    in_vain = stacktui("runs", "wait", run, "--timeout", "0.2")
+    assert (in_vain.code, f"run {run[:13]} goes on after 0.2 s" in in_vain.err) == (2, True)
+    refused = stacktui("runs", "delete", run)
+    assert (refused.code, f"stacktui runs stop {run[:13]}" in refused.err) == (1, True)
+    assert stacktui("runs", "retry", run).code == 1
+    assert stacktui("runs", "resume", run).code == 2
+    deadline = time.monotonic() + 30
+    while stacktui("runs", "logs", run, "--json").out == "":
+        assert time.monotonic() < deadline, "it never began"
+        time.sleep(0.05)
+    assert stacktui("runs", "stop", run, *(["--force"] if force else [])).code == 0
+    ended = stacktui("runs", "wait", run, "--json")
+    assert (ended.code, ended.document["runs"][0]["status"]) == (1, "cancelled")
+    assert stacktui("runs", "stop", run).code == 1
+    assert stacktui("runs", "delete", run).code == 0
 
 
 def test_last_is_the_newest_run(stacktui: Run, failed: str, broken: Path) -> None:

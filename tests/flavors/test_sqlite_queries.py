@@ -251,6 +251,22 @@ def test_small_questions_stay_small(sized: Callable[[int], SqliteMetadataStore])
         assert work(store, ask) < 1_500, name
 
 
+def test_deleting_a_run_costs_the_same_in_a_larger_store(
+    sized: Callable[[int], SqliteMetadataStore],
+) -> None:
+    def delete_the_oldest(store: SqliteMetadataStore) -> None:
+        store.delete_run(store.runs(RunQuery(oldest_first=True, limit=1)).runs[0].id)
+
+    costs = []
+    for count in (1_000, 10_000):
+        store = sized(count)
+        # From here on the one connection of this thread.
+        store._db.writer()
+        costs.append(work(store, delete_the_oldest))
+    small, large = costs
+    assert large <= small * 1.5 + 500, costs
+
+
 def test_a_list_reads_no_details(sized: Callable[[int], SqliteMetadataStore]) -> None:
     store = sized(1_000)
     said: list[str] = []

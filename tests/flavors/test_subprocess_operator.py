@@ -155,6 +155,21 @@ class TestSubprocessOperator(StepOperatorContract):
             refused, _ = self.do(orchestrator, run, "add", x=1, resources=Resources(gpu=3))
             assert "3 GPUs" in refused.error.message
 
+    def test_where_there_is_none_only_an_operator_insists(
+        self, stacktui_surroundings: Surroundings, run: RunContext
+    ) -> None:
+        around = replace(stacktui_surroundings, environment={"CUDA_VISIBLE_DEVICES": ""})
+        asks = Resources(gpu=1)
+        with SubprocessStepOperator(SubprocessStepOperatorConfig(), around) as operator:
+            result, _ = self.do(operator, run, "add", x=1, resources=asks)
+            assert result.error.message == "the step asks for 1 GPU and the step operator tested has 0"
+        with LocalOrchestrator(LocalOrchestratorConfig(), around) as orchestrator:
+            orchestrator.open(run, {})
+            result, events = self.do(orchestrator, run, "add", x=1, resources=asks)
+            assert result.status is StepStatus.SUCCEEDED
+            assert isinstance(events[0], LogLine)
+            assert events[0].text == "asks for 1 GPU, and this host has none: it runs without"
+
     def test_the_step_has_it_also_when_its_runner_is_gone(
         self, component: Any, run: RunContext, tmp_path: Path
     ) -> None:

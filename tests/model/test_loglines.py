@@ -52,7 +52,9 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 @given(
     parts=st.lists(
-        st.sampled_from(["hunter2-x", "hunter", "hunter2-", "xx", "\n", "abcabc", "abc", "é ", "\r\n", "\x1b[31m"])
+        st.sampled_from(
+            ["hunter2-x", "hunter", "hunter2-", "xx", "\n", "abcabc", "abc", "é ", "\r\n", "\x1b[31m"]
+        )
     ),
     places=st.lists(st.integers(0, 1000)),
     looks=st.booleans(),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +127,41 @@ def going(root: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+def at_a_terminal(root: Path, *arguments: str, typed: tuple[bytes, ...], **more: str) -> tuple[int, str]:
+    """A command at a terminal of its own: each text is typed when the debugger asks. Its exit code and what it showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        # Ignored where the tests run in the background.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "stacktui", "-C", str(root), *arguments],
+            importable({**os.environ, "TERM": "xterm", **more}),
+        )
+    shown = b""
+    wanted = list(typed)
+    deadline = time.monotonic() + 60
+    try:
+        while time.monotonic() < deadline:
+            if not select.select([terminal], [], [], 0.5)[0]:
+                continue
+            try:
+                block = os.read(terminal, 1 << 16)
+            except OSError:
+                break
+            if not block:
+                break
+            shown += block
+            if wanted and shown.count(b"(Pdb) ") > len(typed) - len(wanted):
+                os.write(terminal, wanted.pop(0))
+    finally:
+        os.close(terminal)
+        if time.monotonic() >= deadline:
+            os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), shown.decode("utf-8", "replace")
 
 
 # One step once more.
@@ -246,6 +284,20 @@ def test_breakpoint_and_post_mortem_work_in_it(here: Session, root: Path) -> Non
     assert "6 is too much" in (run.error or "")
 
 
+def test_at_a_terminal_the_debugger_has_it_and_ctrl_c_is_its_own(here: Session, root: Path) -> None:
+    arguments = ("run", f"{FILE}:train", "--in-process", "--no-probe")
+    code, shown = at_a_terminal(root, *arguments, typed=(b"\x03", b"p factor + 41\n", b"c\n"), STOP_HERE="1")
+    assert code == 0, shown
+    assert "--KeyboardInterrupt--" in shown
+    assert "41.5" in shown
+    code, shown = at_a_terminal(
+        root, "step", "run", "last", "fit", typed=(b"p factor + 41\n", b"c\n"), STOP_HERE="1"
+    )
+    assert code == 0, shown
+    assert "41.5" in shown
+    assert "nothing of it was recorded" in shown
+
+
 def test_leaving_the_debugger_ends_the_run(here: Session, root: Path) -> None:
     done = command(root, "run", f"{FILE}:train", "--in-process", "--no-probe", typed="q\n", STOP_HERE="1")
     assert done.returncode == 1
@@ -257,6 +309,25 @@ def test_leaving_the_debugger_ends_the_run(here: Session, root: Path) -> None:
         StepStatus.CANCELLED,
         StepStatus.CANCELLED,
     ]
+
+
+def test_a_run_in_one_process_waits_in_the_queue_and_says_so(
+    here: Session, root: Path, tmp_path: Path
+) -> None:
+    settings = root / "stacktui.yaml"
+    settings.write_text(settings.read_text() + "max_runs: 1\n")
+    do(here, "run", target=f"{FILE}:patient", param=(f"folder={tmp_path}",), no_probe=True, detach=True)
+    wait_for((tmp_path / "began").exists, "the first run to be in its step", 30)
+    with going(root, "run", f"{FILE}:train", "--in-process", "--no-probe") as process:
+        assert process.stdout is not None
+        said = iter(process.stdout.readline, "")
+        assert any("1 of 1 places is taken by run" in line for line in said)
+        run = newest(here)
+        os.killpg(process.pid, signal.SIGINT)
+        store = here.live().metadata_store
+        wait_for(lambda: store.run(run.id).status is RunStatus.CANCELLED, "the run to be cancelled", 30)
+        process.communicate(timeout=30)
+    assert process.returncode == 1
 
 
 @pytest.mark.parametrize("how", ["ctrl+c", "stop", "the command is ended"])

@@ -197,6 +197,10 @@ def test_a_run_whose_holder_died_ends_as_lost(session: Session, run_id: str) -> 
     last = list(run_events(session, store, run_id))[-1]
     assert (last.event, last.status) == ("run_finished", "lost")
     assert not last.answer
+    assert last.followed.last_words() == ""
+    folder = session.workspace.state_dir("runs", run_id)
+    (folder / "runner.log").write_text("first\n" + "x" * 5000 + "\nout of memory\n\n")
+    assert last.followed.last_words() == "out of memory"
 
 
 def test_an_unknown_step_is_named_with_the_nearest(session: Session, run_id: str, root: Path) -> None:

@@ -130,3 +130,18 @@ def test_a_change_is_refused_where_someone_else_wrote_meanwhile(session: Session
 
 def _files(root: Path) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in sorted(root.rglob("*")) if file.is_file()}
+
+
+def test_what_is_read_in_one_look_belongs_together(root: Path) -> None:
+    file = root / "stacks" / "default.yaml"
+    with Session(root) as session:
+        before = session.snapshot()
+        with session.one_look():
+            first = session.snapshot()
+            file.write_text(file.read_text() + "# changed\n")
+            assert session.snapshot() is first is before
+            # An operation of this thread says that it wrote: the next look is a new one.
+            session.changed(paths=[file])
+            assert session.snapshot() is not first
+        file.write_text(file.read_text() + "# again\n")
+        assert session.snapshot().generation > before.generation

@@ -88,7 +88,7 @@ def test_a_sweep_is_the_product_of_its_values() -> None:
         (("lr",), "is not of the form key=value,value"),
         (("lr=1,,2",), "is not of the form key=value,value"),
         (("lr=1,2", "lr=3"), "--sweep lr=1,2,3"),
-        ((f"lr={','.join(map(str, range(201)))}",), "201 runs; if you mean it, say --yes"),
+        ((f"lr={','.join(map(str, range(201)))}",), "201 runs, and one that waits"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_one_line(given: tuple[str, ...], said: str) -> None:

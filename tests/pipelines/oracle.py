@@ -33,7 +33,8 @@ from stacktui.pipelines.plan import make_plan
 from stacktui.pipelines.resume import Left
 from stacktui.pipelines.reuse import Reuse
 from stacktui.pipelines.runfile import RunFile
-from tests.pipelines.oracle_project import Edit, Project, make_project, random_edit, write_project
+from tests.pipelines.oracle_maker import make_project
+from tests.pipelines.oracle_project import Edit, Project, random_edit, write_project
 
 ROOTS = ("pipelines", "")
 STACK = ResolvedStack(name="default", slots={Category.ORCHESTRATOR: Slot(("local",), "default")})

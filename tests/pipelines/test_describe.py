@@ -79,7 +79,7 @@ def test_it_is_kept_by_code_and_parameters(root: Path, monkeypatch: pytest.Monke
     asked: list[str] = []
     real = describe_module._ask
 
-    def counted(*args: Any) -> dict[str, Any]:
+    def counted(*args: Any) -> list[dict[str, Any]]:
         asked.append(args[0])
         return real(*args)
 

@@ -6,6 +6,7 @@ import pytest
 
 from stacktui.model.alert import Level
 from stacktui.model.run import Run, RunStatus, StepStatus
+from stacktui.pipelines.errors import GraphBroken
 from stacktui.testing.contracts.base import wait_for
 from tests.pipelines.running import Make, Place
 
@@ -142,6 +143,20 @@ def test_what_a_pipelines_hook_does_wrong_stands_in_a_log_of_its_own(make: Make)
     lines = here.lines(run.id, "unlucky:on_success")
     assert lines[0] == "before it breaks"
     assert any("ValueError: in the hook" in line for line in lines)
+
+
+def test_a_hook_is_given_where_the_step_is_decorated(make: Make) -> None:
+    # A worker finds the step by its name: another hook would never be called.
+    here = make(
+        KILLED
+        + """
+@pipeline
+def other():
+    dies.with_options(on_failure=broken)()
+"""
+    )
+    with pytest.raises(GraphBroken, match="step `dies`: on_failure is given where the step is decorated"):
+        here.start("other")
 
 
 def _told(here: Place, run: Run) -> list[tuple[str, Level]]:

@@ -150,7 +150,11 @@ WIDENING = [
     ("a star import", "from lib import *\ndef fit(x): return thing", "module lib"),
     ("a module imported inside", "def fit(x):\n    import lib\n    return getattr(lib, x)", "module lib"),
     ("an import inside for what it does", "def fit(x):\n    import lib\n    return x", "module lib"),
-    ("an acting module behind an import inside", "def fit(x):\n    from middle import acting", "module acting"),
+    (
+        "an acting module behind an import inside",
+        "def fit(x):\n    from middle import acting",
+        "module acting",
+    ),
     ("importlib", "import importlib\ndef fit(x): return importlib.import_module(x)", "project"),
     ("__import__", "def fit(x): return __import__(x)", "project"),
     ("a metaclass", "class M(type): pass\nclass A(metaclass=M): pass\ndef fit(x): return A", "module step"),

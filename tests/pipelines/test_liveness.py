@@ -154,16 +154,16 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(make: Make, tmp_path: Path)
     assert not any(folder.exists() for folder in folders)
 
 
-@pytest.mark.parametrize("function", ["only_stuck", "only_sleeps"])
+@pytest.mark.parametrize("function", [pytest.param("only_stuck", marks=pytest.mark.long), "only_sleeps"])
 def test_a_timeout_really_ends_the_work(make: Make, tmp_path: Path, function: str) -> None:
     here = make(FAMILY)
     name = function.removeprefix("only_")
-    run_id = here.start(function, params={"folder": str(tmp_path)}, steps={name: StepSettings(timeout=4.0)})
+    run_id = here.start(function, params={"folder": str(tmp_path)}, steps={name: StepSettings(timeout=6.0)})
     pids = _pids(tmp_path, name)
     assert here.ended(run_id).status is RunStatus.FAILED
     error = here.steps(run_id)[name].error
     assert error is not None
-    assert (error.type, error.message) == ("Timeout", "ended after 4 s, its time limit")
+    assert (error.type, error.message) == ("Timeout", "ended after 6 s, its time limit")
     assert not any(alive(pid) for pid in pids)
 
 

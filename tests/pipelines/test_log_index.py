@@ -116,6 +116,21 @@ def test_what_is_no_record_of_ours_is_a_line_without_a_text(tmp_path: Path) -> N
     assert texts(index, 2, 1) == ["two"]
 
 
+def test_a_glance_at_the_end_before_all_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "fit.1.jsonl"
+    writer = LogWriter(path)
+    for number in range(2000):
+        write(writer, [(f"{number} a\n{number} b", False), ("30%", True)])
+    index = LogIndex(path)
+    assert index.glance(3)[1][-1].text == "1999 b"
+    assert not index.grow(10_000)
+    about, lines = index.glance(3)
+    assert [line.text for line in lines] == ["1998 b", "1999 a", "1999 b"]
+    assert 3000 < about < 5000
+    assert whole(index).lines == 4000
+    assert LogIndex(tmp_path / "nowhere").glance(3) == (0, [])
+
+
 def test_a_record_longer_than_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_index, "_BLOCK", 100)
     path = tmp_path / "fit.1.jsonl"

@@ -326,7 +326,7 @@ def test_notes_on_a_frame_are_kept_or_the_frame_is_pickled(store: LocalArtifactS
         ({1: (2, 3)}, "pickle"),
     ):
         frame = pd.DataFrame({"x": [1]})
-        frame.attrs = notes
+        frame.attrs = dict[Any, Any](notes)
         assert again(frame, store, expect).attrs == notes
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import functools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -119,6 +120,8 @@ def same(one: Any, other: Any) -> bool:
     """Equal, and of the same types all the way down."""
     if type(one) is not type(other):
         return False
+    if isinstance(one, float):
+        return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
     if isinstance(one, (list, tuple)):

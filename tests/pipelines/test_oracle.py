@@ -7,20 +7,28 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from stacktui.model.run import StepStatus
 from tests.pipelines.oracle import Oracle, WrongHit, again, sweep
-from tests.pipelines.oracle_project import Edit, make_project, random_edit, write_project
+from tests.pipelines.oracle_maker import make_project
+from tests.pipelines.oracle_project import Edit, random_edit, write_project
+from tests.pipelines.running import place
+from tests.pipelines.test_plan_and_run import planned
 
 SEEDS = 40
-EDITS = 60
+EDITS = 50
 """For each seed."""
 KEPT = (3, 11, 17)
 """Seeds of projects, and how many of their edits, that the quick test goes through."""
-REGRESSIONS: tuple[tuple[int, bool, tuple[tuple[int, int], ...]], ...] = ()
-"""Seed, plain, edits of failures that were."""
+REGRESSIONS = (
+    # Two names of one import change places; a docstring that the code reads.
+    (5, False, ((96, 1), (12, 2), (119, 1), (120, 2), (122, 1), (25, 1), (78, 1))),
+    (13, False, ((53, 1),)),
+)
+"""Seed, plain, edits of wrong hits that were. They mean what they do for as long as the projects are made as they are."""
 
 
 @pytest.mark.parametrize("seed", KEPT)
@@ -41,7 +49,9 @@ def test_an_edit_that_is_taken_back_is_a_hit(tmp_path: Path) -> None:
     oracle = Oracle(tmp_path, 5, plain=True)
     try:
         first = oracle.edited(None)
-        assert first.misses + first.hits == len(oracle.project.files["pipelines/main.py"].split("@step")) - 1 + 1
+        assert (
+            first.misses + first.hits == len(oracle.project.files["pipelines/main.py"].split("@step")) - 1 + 1
+        )
         knob = next(place for place, one in enumerate(oracle.project.knobs) if one.kind == "parameter")
         assert oracle.edited(Edit(knob, 1)).misses > 0
         assert oracle.edited(Edit(knob, 0)).misses == 0
@@ -67,7 +77,10 @@ def test_the_oracle_sees_a_wrong_hit(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_with_the_cache_and_without_it_results_are_equal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    counts: dict[bool, tuple[Counter[str], Counter[str]]] = {True: (Counter(), Counter()), False: (Counter(), Counter())}
+    counts: dict[bool, tuple[Counter[str], Counter[str]]] = {
+        True: (Counter(), Counter()),
+        False: (Counter(), Counter()),
+    }
     for seed in range(SEEDS):
         plain = seed % 2 == 0
         came, false = sweep(tmp_path / str(seed), seed, EDITS, plain=plain)
@@ -94,10 +107,7 @@ def _table(counts: dict[bool, tuple[Counter[str], Counter[str]]]) -> str:
 
 @pytest.mark.long
 def test_the_runner_does_what_the_oracle_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same projects through real runs: each edit run with the cache, then with none."""
-    import random
-
-    from tests.pipelines.running import place
+    """The same projects through real runs: each edit planned, run with the cache, then with none."""
 
     cached = 0
     for seed in (2, 7):
@@ -107,7 +117,7 @@ def test_the_runner_does_what_the_oracle_does(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv("ORACLE_ROOT", str(root))
         monkeypatch.setenv("PYTHONPATH", str(root / "site"))
         monkeypatch.syspath_prepend(str(root / "site"))
-        draw = random.Random(seed)
+        draw = Random(seed)
         kinds = sorted({knob.kind for knob in project.knobs})
         files = project.render(choice)
         with place(root, files["pipelines/main.py"]) as where:
@@ -115,12 +125,17 @@ def test_the_runner_does_what_the_oracle_does(tmp_path: Path, monkeypatch: pytes
                 edit = random_edit(draw, project, choice, kinds)
                 choice[edit.knob] = edit.text
                 write_project(root, project.render(choice))
+                plan = planned(where)
                 found = []
                 for cache in (True, False):
                     run = where.run(cache=cache)
                     steps = where.steps(run.id)
                     assert run.status == "succeeded", [step.error for step in steps.values() if step.error]
-                    cached += sum(step.status is StepStatus.CACHED for step in steps.values())
+                    hits = {name: step.status is StepStatus.CACHED for name, step in steps.items()}
+                    cached += sum(hits.values())
+                    if cache:
+                        said = {name: state for name, state in plan.items() if state is not None}
+                        assert said.items() <= hits.items(), (seed, choice)
                     found.append({name: where.value(run.id, name) for name in steps if name != "fit"})
                 assert found[0] == found[1], (seed, choice)
     assert cached > 0

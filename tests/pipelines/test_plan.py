@@ -21,7 +21,7 @@ from stacktui.model.artifact import Artifact, ArtifactRef
 from stacktui.model.base import now
 from stacktui.model.category import Category
 from stacktui.model.execution import OutputSpec
-from stacktui.model.run import StepStatus
+from stacktui.model.run import CodeState, StepStatus
 from stacktui.model.secretref import SecretRef
 from stacktui.model.stack import ResolvedStack, Slot, StepSettings
 from stacktui.pipelines.cache import (
@@ -60,8 +60,10 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.environment: dict[str, Any] = {}
+        """Of runs: packages and Python."""
         self.code_folder = folder / "code"
-        self.code_folder.mkdir()
+        self.code_folder.mkdir(parents=True)
         (self.code_folder / "flow.py").write_text(textwrap.dedent(CODE))
         around = Surroundings(
             name="local", workspace=folder, state=folder / "state", user_data=folder / "user"
@@ -96,7 +98,9 @@ class Bench:
         self, *nodes: StepNode, content: str = "", overrides: Mapping[str, StepSettings] | None = None
     ) -> dict[str, bool]:
         """Run the steps in order; each output is text made of its inputs and `content`. Which were cached, by name."""
-        run = a_run(pipeline="flow")
+        run = a_run(
+            pipeline="flow", code=CodeState(digest=self.code_folder.name), environment=self.environment
+        )
         self.store.create_run(
             run,
             [
@@ -120,7 +124,10 @@ class Bench:
                 elif item.artifact is not None:
                     inputs[item.name] = earlier[node.name, item.name]
             ended = now() - timedelta(seconds=10)
-            record = a_step(run, node.name, position=index, started_at=ended, finished_at=ended)
+            record = a_step(
+                run, node.name, position=index, started_at=ended, finished_at=ended, params=node.params,
+                inputs={name: ref.id for name, ref in inputs.items()},
+            )  # fmt: skip
             cached[node.name] = False
             if may_cache(node, settings_of(node, STACK, overrides or {})):
                 digests = {name: input_digest(ref, self.code) for name, ref in inputs.items()}

@@ -168,5 +168,6 @@ def main(folder: str):
     written = here.store.run(run_id)
     assert (written.status, written.error) == (RunStatus.LOST, "its runner was gone")
     assert written.finished_at is not None
+    assert written.holder == lost.holder
     assert here.store.events(0, run_id=run_id)[-1].data["status"] == "lost"
     assert here.steps(run_id)["wait"].status is StepStatus.LOST

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 from stacktui.categories.process_mark import mark_of
 from stacktui.model.run import Holder, RunStatus, StepStatus
 from stacktui.model.stack import StepSettings
-from stacktui.pipelines import stopping
+from stacktui.pipelines import launch, stopping
 from stacktui.pipelines.admission import Admission
 from stacktui.pipelines.stopping import stop_run
 from stacktui.testing.contracts.base import wait_for
@@ -81,6 +84,33 @@ def test_a_run_that_waits_for_a_retry_stops(make: Make) -> None:
     assert step.error.message == "broken"
 
 
+SLOW_TO_IMPORT = """
+if "stacktui.pipelines.worker" in sys.orig_argv:
+    Path({folder!r}, "importing").touch()
+    time.sleep(600)
+
+@step
+def work() -> int:
+    return 1
+
+@pipeline
+def main():
+    work()
+"""
+
+
+def test_a_run_whose_worker_is_still_importing_stops(make: Make, tmp_path: Path) -> None:
+    here = make(SLOW_TO_IMPORT.format(folder=str(tmp_path)))
+    run_id = here.start()
+    wait_for((tmp_path / "importing").exists, "the worker to import")
+    stop_run(here.store, here.store.run(run_id))
+    assert here.ended(run_id).status is RunStatus.CANCELLED
+    step = here.steps(run_id)["work"]
+    assert step.status is StepStatus.CANCELLED
+    assert step.error is not None
+    assert step.error.message == "cancelled while it ran"
+
+
 def test_a_run_that_waits_in_the_queue_stops(make: Make) -> None:
     here = make(WAITING)
     first = Admission(here.workspace.state, "0", 1)
@@ -124,6 +154,8 @@ def test_a_runner_that_does_not_answer_is_killed_and_its_run_is_cancelled(
     run = here.store.run(run_id)
     assert run.status is RunStatus.CANCELLED
     assert run.error == "it did not stop when it was asked to: its runner was killed"
+    assert run.holder is not None
+    assert run.holder.pid == pids[0]
     assert [step.status for step in here.steps(run_id).values()] == [StepStatus.CANCELLED] * 2
 
 
@@ -135,6 +167,19 @@ def test_force_is_a_signal_that_the_runner_obeys(make: Make, tmp_path: Path) -> 
     assert said == f"run {run_id[:13]} was told to end by SIGTERM, and is cancelled"
     for pid in pids:
         wait_until_ended(pid)
+
+
+def test_a_runner_that_has_just_been_started_is_stopped_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = make(WAITING)
+    # In the runner's place: a process that knows nothing of signals yet.
+    waits = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    threading.Thread(target=waits.wait, daemon=True).start()
+    monkeypatch.setattr(launch, "spawn_runner", lambda *_, **__: waits.pid)
+    run_id = here.start("quick")
+    assert stop_run(here.store, here.store.run(run_id), force=True).endswith("by SIGTERM, and is cancelled")
+    assert [step.status for step in here.steps(run_id).values()] == [StepStatus.CANCELLED]
 
 
 def test_a_request_without_effect_is_followed_by_a_signal_later(

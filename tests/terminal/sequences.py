@@ -16,6 +16,8 @@ _KNOWN = re.compile(
     r"|\x1b\[[<>=][0-9;]*u"
     r"|\x1b\[c"
     r"|\x1b\]22;[a-z-]*(?:\x07|\x1b\\)"
+    # The terminal's own notification: a bounded line that begins with our name.
+    r"|\x1b\]9;stacktui: [^\x00-\x1f\x7f-\x9f]{1,160}\x07"
 )
 _COLOURS = re.compile(r"\x1b\[([0-9;]*)m")
 _PLAIN_CONTROLS = frozenset("\r\n\b\x07")

@@ -125,8 +125,9 @@ def test_a_run_outlives_the_screen(root: Path, tmp_path: Path) -> None:
             terminal.press(":")
             terminal.wait_for("go to home")
             terminal.press(f"run pipelines/waiting.py:waiting -p gate={gate} --name left-alone", "enter")
-            terminal.wait_for("left-alone")
-            terminal.press("esc", "h")
+            # It is followed at once; home has it among what runs now.
+            terminal.wait_for("› left-alone")
+            terminal.press("h")
             terminal.wait_for("● left-alone")
             terminal.hang_up()
             terminal.process.wait(10)

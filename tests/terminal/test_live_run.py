@@ -163,6 +163,22 @@ def test_ctrl_c_and_sigterm_stop_the_run(flows: Path, how: str) -> None:
     assert ended(flows) == "cancelled"
 
 
+def test_a_stopped_run_is_resumed_and_looked_at(flows: Path, gate: Path) -> None:
+    with Terminal(command(flows, "run", "waits"), columns=100, rows=30) as terminal:
+        terminal.wait_for("wait │ it waits")
+        terminal.press("ctrl+c")
+        assert terminal.wait_exit() == 1
+    with Terminal(command(flows, "runs", "resume", "last"), columns=100, rows=30) as terminal:
+        before = terminal.modes
+        terminal.wait_for("wait │ it waits")
+        terminal.wait_for(re.compile(r"● wait +running .* attempt 2"))
+        assert re.search(r"✓ load +succeeded", terminal.text), "what is done is not run again"
+        assert "load │" not in terminal.text
+        gate.touch()
+        assert left(terminal, before) == 0
+        assert "2 succeeded" in terminal.text
+
+
 def test_a_second_ctrl_c_stops_looking_on_and_says_how_to_come_back(flows: Path) -> None:
     with Terminal(command(flows, "run", "hard"), columns=100, rows=30) as terminal:
         before = terminal.modes

@@ -258,6 +258,24 @@ async def test_a_long_line_is_cut_or_wrapped(tmp_path: Path) -> None:
         assert sum(bool(line) for line in here.shown()) == 1
 
 
+async def test_the_rest_of_a_long_line_is_shifted_into_view(tmp_path: Path) -> None:
+    async with log(tmp_path) as here:
+        here.write("a" * 60 + "needle" + "b" * 60, "short needle")
+        here.follow()
+        here.view.focus()
+        await here.until(lambda: here.view.count == 2)
+        await here.pilot.press("right")
+        assert here.shown()[1][13:] == ""
+        await here.pilot.press("left")
+        assert here.shown()[1][13:] == "short needle"
+        # A hit is always seen.
+        await here.search("needle")
+        await here.hits(1, 2)
+        await here.has("needleb")
+        await here.pilot.press("right_square_bracket")
+        await here.has("short needle")
+
+
 async def test_rows_of_wrapped_lines_are_scrolled_one_by_one(tmp_path: Path) -> None:
     async with log(tmp_path) as here:
         here.write(*(f"{number} " + "x" * 100 for number in range(50)))

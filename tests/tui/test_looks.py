@@ -11,6 +11,7 @@ from textual.color import Color
 from stacktui.tui import keys
 from stacktui.tui.looks import own_variables, theme_of, unusable
 from stacktui.tui.screens import registry
+from stacktui.tui.widgets.grid import Grid
 from stacktui.workspace.themes import load_themes
 from tests.tui.workbench import Bench, workbench, workspace
 
@@ -170,3 +171,19 @@ def test_a_key_reads_as_people_write_it() -> None:
     assert [keys.shown(key) for key in ("slash", "question_mark", "ctrl+d", "escape", "G", "shift+tab", "f5")] == [
         "/", "?", "ctrl+d", "esc", "G", "shift+tab", "f5",
     ]  # fmt: skip
+
+
+async def test_a_screen_that_was_away_comes_back_in_the_theme_that_is_in_force(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("s")
+        await bench.wait_for(lambda: bench.screen.place == "stacks")
+        await bench.sees("default")
+        dark = bench.screen.query_one(Grid).rich_style.bgcolor
+        await bench.press("r")
+        await bench.wait_for(lambda: bench.screen.place == "runs")
+        bench.app.looks.try_theme("stacktui-light")
+        await bench.press("s")
+        await bench.wait_for(lambda: bench.screen.place == "stacks")
+        await bench.wait_for(lambda: bench.screen.query_one(Grid).rich_style.bgcolor != dark, "other colours")
+        light = bench.screen.query_one(Grid).rich_style.bgcolor
+        assert min(light.get_truecolor()) > 200

@@ -253,3 +253,16 @@ async def test_every_key_of_runs_is_in_the_help(tmp_path: Path) -> None:
         await bench.press("question_mark")
         await bench.wait_for(lambda: bench.screen.query(Chooser))
         await bench.sees("resume", "retry", "delete")
+
+
+async def test_the_palette_does_it_as_the_key_does(tmp_path: Path) -> None:
+    root = runnable(tmp_path / "vision")
+    execute(root, "sums", name="base")
+    async with workbench(root) as bench:
+        await history(bench, "base")
+        await bench.press("ctrl+p")
+        await bench.wait_for(lambda: bench.screen.query(Chooser))
+        await bench.types("runs retry")
+        await bench.sees("runs retry  run base")
+        await bench.press("enter")
+        await bench.wait_for(lambda: isinstance(bench.screen, RetryScreen))

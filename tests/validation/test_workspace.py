@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -110,15 +109,12 @@ class Entry:
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    real = metadata.entry_points
-
     def install(**rules: Any) -> None:
-        def entry_points(**chosen: Any) -> Any:
-            if chosen.get("group") == team.ENTRY_POINT_GROUP:
-                return [Entry(name, rule) for name, rule in rules.items()]
-            return real(**chosen)
+        def entry_points(group: str) -> list[Entry]:
+            assert group == team.ENTRY_POINT_GROUP
+            return [Entry(name, rule) for name, rule in rules.items()]
 
-        monkeypatch.setattr(metadata, "entry_points", entry_points)
+        monkeypatch.setattr(team, "entry_points", entry_points)
         team._loaded.cache_clear()
 
     yield install

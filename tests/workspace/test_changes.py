@@ -48,6 +48,18 @@ def test_one_change_of_several_files(workspace: Workspace, inbox: Path) -> None:
     assert not inbox.exists()
 
 
+def test_what_an_earlier_writer_could_not_remove_is_cleared_away(workspace: Workspace, inbox: Path) -> None:
+    stale = inbox.with_name(f".{inbox.name}.0123456789ab.tmp")
+    others = [
+        inbox.with_name(name) for name in (".mine.tmp", f".{inbox.name}.swp", f".{inbox.name}.my notes.tmp")
+    ]
+    for file in (stale, *others):
+        file.write_bytes(b"x")
+    apply_change(workspace, Change("x", (edit(inbox, b"a: 1\n"),)))
+    assert not stale.exists()
+    assert all(file.exists() for file in others)
+
+
 def test_folders_are_made_private(workspace: Workspace, root: Path) -> None:
     file = root / "components" / "new" / "deep" / "x.yaml"
     old = os.umask(0)

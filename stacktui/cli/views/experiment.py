@@ -14,7 +14,7 @@ from stacktui.operations.experiment import (
     ExperimentDocument,
     ExperimentList,
 )
-from stacktui.operations.runs import alike
+from stacktui.operations.runs_compare import alike
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_COLUMNS = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stacktui.cli.commands import Face
 from stacktui.cli.terminal import Span, Tone
-from stacktui.cli.words import number, short_id, state
+from stacktui.cli.words import duration, number, short_id, state
 from stacktui.operations.following import RunEvent
 
 
@@ -45,6 +45,9 @@ def event(part: RunEvent, face: Face) -> None:
         if isinstance(values, dict):
             shown = ", ".join(f"{key}={number(value)}" for key, value in values.items())
             out.line(Span(f"{part.step or ''} │ {shown}", Tone.MUTED))
+    elif part.event == "step_attempt_ended" or part.status == "pending":
+        # Told already as `retrying`, and by the run that is taken up again.
+        return
     elif part.step is not None and part.status is not None:
         cause = part.data.get("error")
         why = f": {cause.get('type')}: {cause.get('message')}" if isinstance(cause, dict) else ""
@@ -53,6 +56,7 @@ def event(part: RunEvent, face: Face) -> None:
             f"  {part.step}",
             Span(f"  {part.data.get('where', '')}" if part.status == "running" else "", Tone.MUTED),
             Span(why, Tone.ERROR),
+            Span(_next_attempt(part) if part.status == "retrying" else "", Tone.WARN),
         )
 
 
@@ -65,7 +69,21 @@ def _finished(part: RunEvent, face: Face) -> None:
         return
     run, steps = part.followed.run(), part.followed.steps()
     summary(run, steps, face.out)
+    if part.status == "lost":
+        said = part.followed.last_words()
+        face.out.line(Span(f"  its runner is gone{f': {said}' if said else ''}", Tone.ERROR))
     next_steps(run, steps, face.err)
+
+
+def _next_attempt(part: RunEvent) -> str:
+    """Which attempt comes next, and when."""
+    settings = part.followed.settings().get(part.step) if part.followed is not None else None
+    attempt = part.data.get("attempt")
+    if settings is None or not isinstance(attempt, int):
+        return ""
+    # Attempts of earlier lives of the run do not count against its retries.
+    wait = part.followed.next_attempt_s(settings, min(attempt, settings.retries or 1))
+    return f"; attempt {attempt + 1} in {duration(wait)}"
 
 
 def _left(part: RunEvent, face: Face) -> None:

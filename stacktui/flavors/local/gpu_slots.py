@@ -188,11 +188,11 @@ class GpuDesk:
         """The GPUs that a job asks for; None where it waits. Nobody overtakes a job that asked before."""
         count = job.spec.resources.gpu or 0
         if count and self._waiting:
-            self._wait(job, f"waits for {_gpus(count)}: another step of this run is before it")
+            self._wait(job, f"waits for {gpus_in_words(count)}: another step of this run is before it")
             return None
         taken = self.slots.take(count)
         if taken is None:
-            words = f"waits for {_gpus(count)}: {self.slots.free} of {len(self.slots.names)} free"
+            words = f"waits for {gpus_in_words(count)}: {self.slots.free} of {len(self.slots.names)} free"
             self._wait(job, f"{words}; {self.slots.trouble}" if self.slots.trouble else words)
         elif job in self._said:
             _, since = self._said.pop(job)
@@ -236,7 +236,8 @@ def _say(job: Job, line: str, progress: str) -> None:
     job.sink(Progress.model_construct(kind="progress", at=at, done=0.0, total=None, text=progress))
 
 
-def _gpus(count: int) -> str:
+def gpus_in_words(count: int) -> str:
+    """`1 GPU`, `2 GPUs`."""
     return "1 GPU" if count == 1 else f"{count} GPUs"
 
 

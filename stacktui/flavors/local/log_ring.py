@@ -69,6 +69,11 @@ class RingWriter(_Ring):
         self._limit = self._counters[_READ] + SIZE
         self._fold = self._highest = _FOLD
 
+    @property
+    def written(self) -> int:
+        """How far it was written: it grows with each `put`."""
+        return self._written
+
     def put(self, stream: int, at: float, data: bytes) -> None:
         """Put up to `PIECE` bytes there, with their time. Waits while the ring is full."""
         written = self._written
@@ -91,7 +96,9 @@ class RingWriter(_Ring):
             self._map[_HEAD + place : _HEAD + place + 4] = b"\xff\xff\xff\xff"
             place = 0
         place += _HEAD
-        self._map[place : place + size] = _FRAME.pack(len(data), stream, at) + data
+        begin = place + _FRAME.size
+        self._map[place:begin] = _FRAME.pack(len(data), stream, at)
+        self._map[begin : place + size] = data
         self._written = self._counters[_WRITTEN] = written + skipped + step
 
     def ring(self) -> None:

@@ -5,6 +5,9 @@ Used by the worker processes and by the flavors that keep them.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from stacktui.model.base import now
 from stacktui.model.execution import StepResult, StepSpec
 from stacktui.model.run import StepError, StepStatus
 
+GRACE_S = 5.0
 _MEMORY_EVERY_S = 0.1
 
 
@@ -35,6 +39,42 @@ class Verdict(NamedTuple):
 
 CANCELLED_RUNNING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled while it ran", gentle=True)
 CANCELLED_WAITING = Verdict(StepStatus.CANCELLED, "Cancelled", "cancelled before it began")
+
+
+class Sentence:
+    """Why a worker's process is to end, and how long its step still has for cleaning up. The first verdict counts."""
+
+    def __init__(self) -> None:
+        self.verdict: Verdict | None = None
+        self._until: float | None = None
+        self._told = False
+
+    def say(self, verdict: Verdict) -> None:
+        """Say why; whoever said it before is right."""
+        if self.verdict is None:
+            self.verdict = verdict
+            if verdict.gentle:
+                self._until = time.monotonic() + GRACE_S
+
+    def step_is_over(self, where: str) -> None:
+        """The step needs no more time; `where` it was, as a traceback."""
+        self._until = None
+        if self.verdict is not None:
+            self.verdict = self.verdict._replace(traceback=where)
+
+    def due_in_s(self) -> float | None:
+        """Seconds until the step's time is up; None where it has none."""
+        return None if self._until is None else self._until - time.monotonic()
+
+    def spares(self, leader: int, ready: bool) -> bool:
+        """Whether the process may live on for a while. Its group is told to end by SIGTERM, once it is `ready` for that."""
+        if self._until is None or time.monotonic() >= self._until:
+            return False
+        if not self._told and ready:
+            self._told = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, signal.SIGTERM)
+        return self._told
 
 
 class Place(Protocol):

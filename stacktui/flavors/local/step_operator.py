@@ -17,7 +17,7 @@ from stacktui.categories.errors import ComponentError
 from stacktui.categories.flavor import FlavorFacts
 from stacktui.categories.orchestrator import SecretValues, StepHandle
 from stacktui.categories.step_operator import StepOperator
-from stacktui.flavors.local.gpu_slots import GpuDesk, GpuSlots, TakenGpus
+from stacktui.flavors.local.gpu_slots import GpuDesk, GpuSlots, TakenGpus, gpus_in_words
 from stacktui.flavors.local.step_job import CANCELLED_WAITING, Job, Verdict
 from stacktui.flavors.local.worker_process import WorkerProcess
 from stacktui.model.category import Category
@@ -83,7 +83,9 @@ class SubprocessStepOperator(StepOperator):
         job.withdraw = self._withdraw
         wanted, have = spec.resources.gpu or 0, 0 if not spec.resources.gpu else len(self._slots.names)
         if wanted > have:
-            message = f"the step asks for {wanted} GPUs and the step operator {self.name} has {have}"
+            message = (
+                f"the step asks for {gpus_in_words(wanted)} and the step operator {self.name} has {have}"
+            )
             job.fail(Verdict(StepStatus.FAILED, "NoSuchResource", message))
             return job
         with self._lock:

@@ -18,7 +18,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -35,8 +34,10 @@ from stacktui.flavors.local.process_tree import end_tree
 from stacktui.flavors.local.step_job import (
     CANCELLED_RUNNING,
     CANCELLED_WAITING,
+    GRACE_S,
     Job,
     Limits,
+    Sentence,
     Verdict,
 )
 from stacktui.flavors.local.worker_output import WorkerOutput, hand_on
@@ -58,7 +59,6 @@ __all__ = ["PROTOCOL", "Job", "Owner", "WorkerProcess", "importable"]
 PROTOCOL = 1
 _BLOCK = 1 << 16
 _TAIL = 4000
-_GRACE_S = 5.0
 _EVENTS: TypeAdapter[Any] = TypeAdapter(StepEvent)
 _PIDFD = getattr(os, "pidfd_open", None)
 
@@ -103,13 +103,9 @@ class WorkerProcess:
         self._started: Started | None = None
         self._job: Job | None = None
         self._limits: Limits | None = None
-        self._verdict: Verdict | None = None
+        self._sentence = Sentence()
         self._ending = False
         self._closing: float | None = None
-        self._grace: float | None = None
-        """Until when its step may end by itself."""
-        self._told = False
-        """Whether it has been sent SIGTERM."""
         self._result: StepResult | None = None
         """What a step has come to that was to be ended."""
         self._greeted = False
@@ -131,7 +127,7 @@ class WorkerProcess:
     def assign(self, job: Job) -> bool:
         """Give it a step, while it has none. False if it is about to end or has ended."""
         with self._lock:
-            if self._ending or self._verdict is not None:
+            if self._ending or self._sentence.verdict is not None:
                 return False
             job.place, job.started_at = self, now()
             self._limits = Limits(job.spec)
@@ -154,19 +150,12 @@ class WorkerProcess:
         with self._lock:
             if self._job is not job or self._ending:
                 return
-            self._judge(verdict)
+            self._sentence.say(verdict)
         self._pipe.wake()
-
-    def _judge(self, verdict: Verdict) -> None:
-        """The first verdict counts. A step that only takes too long, or is not wanted any more, may clean up."""
-        if self._verdict is None:
-            self._verdict = verdict
-            if verdict.gentle:
-                self._grace = time.monotonic() + _GRACE_S
 
     def close(self) -> None:
         """Let it end by itself; a step that it still has is cancelled."""
-        self._closing = time.monotonic() + _GRACE_S
+        self._closing = time.monotonic() + GRACE_S
         job = self._job
         if job is not None:
             self.stop(job, CANCELLED_RUNNING)
@@ -199,7 +188,7 @@ class WorkerProcess:
         except Exception as error:
             # A message that is not ours, or a log that cannot be written: the process is of no use any more.
             message = f"what the worker sent could not be taken in: {type(error).__name__}: {error}"
-            self._verdict = self._verdict or Verdict(StepStatus.FAILED, "WorkerFailed", message)
+            self._sentence.say(Verdict(StepStatus.FAILED, "WorkerFailed", message))
         with self._lock:
             self._ending = True
         end_tree(process.pid, started.mark)
@@ -209,7 +198,8 @@ class WorkerProcess:
             shutil.rmtree(self._scratch, ignore_errors=True)
         self._drain(started)
         last_words = self._tail.decode("utf-8", "replace").strip()
-        self._over(self._verdict or verdict_of(process.returncode, self._greeted, last_words, self._run))
+        own_end = verdict_of(process.returncode, self._greeted, last_words, self._run)
+        self._over(self._sentence.verdict or own_end)
 
     def _let_go(self) -> None:
         for lock in self._locks:
@@ -269,9 +259,10 @@ class WorkerProcess:
             look = self._limits.next_look_s()
             if look is not None:
                 pauses.append(look)
-        for moment in (self._closing, self._grace):
-            if moment is not None:
-                pauses.append(moment - time.monotonic())
+        if self._closing is not None:
+            pauses.append(self._closing - time.monotonic())
+        if (due := self._sentence.due_in_s()) is not None:
+            pauses.append(due)
         return max(min(pauses), 0.0) * 1000 + 1 if pauses else None
 
     def _must_end(self, process: subprocess.Popen[bytes]) -> bool:
@@ -279,23 +270,16 @@ class WorkerProcess:
             self._pipe.hang_up()
             if time.monotonic() > self._closing:
                 return True
-        if self._job is not None and self._limits is not None and self._verdict is None:
+        sentence = self._sentence
+        if self._job is not None and self._limits is not None and sentence.verdict is None:
             passed = self._limits.passed(process.pid)
             if passed is not None:
-                self._judge(passed)
-        if self._verdict is not None and not self._may_go_on(process):
+                sentence.say(passed)
+        if sentence.verdict is not None and (
+            self._job is None or not sentence.spares(process.pid, self._greeted)
+        ):
             return True
         return _PIDFD is None and process.poll() is not None
-
-    def _may_go_on(self, process: subprocess.Popen[bytes]) -> bool:
-        """Whether a step that is to end still has time for that by itself; it is told to by SIGTERM, once."""
-        if self._grace is None or self._job is None or time.monotonic() >= self._grace:
-            return False
-        if not self._told and self._greeted:
-            self._told = True
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGTERM)
-        return self._told
 
     def _read_output(self, output: WorkerOutput, ready: Sequence[int] = ()) -> None:
         """Take in what was written."""
@@ -364,17 +348,14 @@ class WorkerProcess:
 
     def _finish(self, job: Job, result: StepResult) -> None:
         with self._lock:
-            verdict = self._verdict
+            verdict = self._sentence.verdict
             if verdict is None:
                 self._job = None
             elif result.status is StepStatus.SUCCEEDED:
                 # The verdict came at the same time: the process is still ended, but the result counts.
                 self._result = result
-            elif result.error is not None:
-                # Where the step was when it was told to end.
-                self._verdict = verdict._replace(traceback=result.error.traceback)
             free = verdict is None and not self._ending
-            self._grace = None
+            self._sentence.step_is_over(result.error.traceback if result.error is not None else "")
         if free:
             self._owner.finished(self)
         if verdict is None:

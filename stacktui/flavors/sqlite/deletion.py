@@ -10,14 +10,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from stacktui.categories.errors import ComponentError
-from stacktui.flavors.sqlite import events, liveness, rows, runs
+from stacktui.flavors.sqlite import events, labels, liveness, rows, runs
 from stacktui.model.run import RunStatus
 
 _OF_RUN = (
     "steps", "step_attempts", "step_progress", "metrics", "logged_params", "logged_files", "artifact_links",
     "requests", "inbox", "holds",
 )  # fmt: skip
-_OF_NUMBER = ("run_labels", "run_details", "runs")
+_OF_NUMBER = ("run_details", "runs")
 _PAGE = 2_000
 
 
@@ -34,6 +34,9 @@ def run(connection: sqlite3.Connection, run_id: str) -> None:
     connection.execute("DELETE FROM events WHERE run_id = ? AND id < ?", (run_id, event))
     for table in _OF_RUN:
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
+    (text,) = connection.execute("SELECT labels FROM runs WHERE number = ?", (number,)).fetchone()
+    # By their keys: what is found by the run alone takes a look at every label of the store.
+    labels.change(connection, number, rows.unpacked(text), {})
     for table in _OF_NUMBER:
         connection.execute(f"DELETE FROM {table} WHERE number = ?", (number,))
     needed = _Needed(connection)

@@ -61,93 +61,106 @@ def count_sql(
     )
 
 
+class _Conditions:
+    """Conditions with their values, in order."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, text: str, *values: Any) -> None:
+        self._texts.append(text)
+        self.values += values
+
+    @property
+    def text(self) -> str:
+        return " AND ".join(self._texts) or "1"
+
+
 def _source(connection: sqlite3.Connection, query: RunQuery, status: RunStatus | None) -> _Source:
     """Where a query's runs are read from, with the conditions of all its filters."""
-    text = query.search if query.search and query.search.strip() else None
     label = labels.split(query.label) if query.label else None
-    exact = {"status": status and status.value, "pipeline": query.pipeline, "stack": query.stack}
-    given = {column: value for column, value in exact.items() if value is not None}
-    found = _words(connection, query, text, label, given)
-    tables, key = "runs", "runs.number"
-    first: list[str] = []
-    values: list[Any] = []
-    led = True
-    if found is not None:
+    asked = {"status": status and status.value, "pipeline": query.pipeline, "stack": query.stack}
+    exact = {column: value for column, value in asked.items() if value is not None}
+    # A group and what is pinned are a handful of runs: all else is looked up for each of them.
+    handful = query.group is not None or query.pinned is True
+    words = _words(connection, query, label, exact, handful)
+    tables, key, plus = "runs", "runs.number", ""
+    where = _Conditions()
+    if words is not None:
         tables, key = _BY_WORDS, "runs_search.rowid"
-        first, values = ["runs_search MATCH ?"], [found]
-    elif query.group is None and query.pinned is not True and label is not None:
+        where.add("runs_search MATCH ?", words)
+    elif handful:
+        # A unary plus keeps a column's index out of the plan: another one leads.
+        plus = "+"
+    elif label is not None:
         tables, key = _BY_LABEL, "run_labels.number"
-        first, values = ["run_labels.key = ?"], [label[0]]
-        if label[1] is not None:
-            first.append("run_labels.value = ?")
-            values.append(label[1])
+        _add_label(where, label)
         label = None
-    else:
-        led = query.group is not None or query.pinned is True
-    conditions = [*first]
-    # A unary plus keeps the column's index out of the plan: another one leads.
-    plus = "+" if led and tables == "runs" else ""
-    for column, value in given.items():
-        conditions.append(f"{plus}runs.{column} = ?")
-        values.append(value)
+    for column, value in exact.items():
+        where.add(f"{plus}runs.{column} = ?", value)
     if query.group is not None:
-        conditions.append("runs.group_id = ?")
-        values.append(query.group)
+        where.add("runs.group_id = ?", query.group)
     if query.pinned is not None:
-        # With a group, that leads; runs that are not pinned are nearly all.
-        plus = "+" if query.group is not None or not query.pinned else ""
-        conditions.append(f"{plus}runs.pinned = {int(query.pinned)}")
+        leads = query.pinned and query.group is None
+        # Written out: the planner has to see that it is what the partial index holds.
+        where.add(f"{'' if leads else '+'}runs.pinned = {int(query.pinned)}")
     if label is not None:
-        value_too = "" if label[1] is None else " AND run_labels.value = ?"
-        conditions.append(
-            "EXISTS (SELECT 1 FROM run_labels WHERE run_labels.key = ? AND run_labels.number = runs.number"
-            f"{value_too})"
+        found = _Conditions()
+        _add_label(found, label)
+        where.add(
+            f"EXISTS (SELECT 1 FROM run_labels WHERE run_labels.number = runs.number AND {found.text})",
+            *found.values,
         )
-        values += [part for part in label if part is not None]
     if status in LIVE and RunStatus.LOST not in query.status:
         # What nobody ever held, or has let go, is lost: that it is not looked for keeps long lists of lost
         # runs from being judged one by one.
         held = "EXISTS (SELECT 1 FROM holds WHERE holds.run_id = runs.id)"
-        conditions.append(held if status is RunStatus.RUNNING else f"(runs.holder IS NULL OR {held})")
-    if text is not None and found is None:
-        like, like_values = search.like(text)
-        conditions.append(like)
-        values += like_values
-    return _Source(tables, key, " AND ".join(conditions) or "1", values)
+        where.add(held if status is RunStatus.RUNNING else f"(runs.holder IS NULL OR {held})")
+    if _has_text(query) and words is None:
+        like, values = search.like(query.search or "")
+        where.add(like, *values)
+    return _Source(tables, key, where.text, where.values)
+
+
+def _add_label(where: _Conditions, label: tuple[str, str | None]) -> None:
+    key, value = label
+    where.add("run_labels.key = ?", key)
+    if value is not None:
+        where.add("run_labels.value = ?", value)
+
+
+def _has_text(query: RunQuery) -> bool:
+    return bool(query.search and query.search.strip())
 
 
 def _words(
     connection: sqlite3.Connection,
     query: RunQuery,
-    text: str | None,
     label: tuple[str, str | None] | None,
     exact: dict[str, str],
+    handful: bool,
 ) -> str | None:
-    """What the index of words is asked, if it leads: for a search, or a label together with other filters."""
-    alone = query.group is not None or query.pinned is True or not exact
-    if text is None and (label is None or alone):
+    """What the index of words is asked if it leads: for a search, or for a label beside other filters.
+
+    The words of a value need not stand alone in its column, so the caller compares as well.
+    """
+    text = search.words(query.search or "")
+    if _has_text(query):
+        if text is None:
+            return None
+    elif label is None or handful or not exact:
         return None
     if not search.available(connection):
         return None
-    terms: list[str] = []
-    if text is not None:
-        found = search.words(text)
-        if found is None:
-            return None
-        terms.append(found)
-    if query.group is not None or query.pinned is True:
-        # Few enough to compare the rest with each.
-        label, exact = None, {}
-    if label is not None:
+    terms = [] if text is None else [text]
+    if handful:
+        exact = {"group_id": query.group} if query.group is not None else {"pinned": "1"}
+    elif label is not None:
         beside = labels.words(*label)
         if beside is not None:
             terms.append(search.phrase("labels", beside))
         elif text is None:
             return None
-    if query.group is not None:
-        exact = {**exact, "group_id": query.group}
-    if query.pinned:
-        exact = {**exact, "pinned": "1"}
-    # The words of a value need not stand alone in its column: the caller compares as well.
     terms += [search.phrase(column, value) for column, value in exact.items() if search.is_word(value)]
     return " AND ".join(terms)

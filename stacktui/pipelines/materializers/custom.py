@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stacktui.categories.installed import entry_points
 from stacktui.pipelines.materializers.base import MaterializerError, Packed, Source, Unfit, type_name
 
 M = TypeVar("M")
@@ -81,9 +82,7 @@ def installed_for(value: Any) -> str | None:
 
 @functools.cache
 def _entry_points() -> dict[str, str]:
-    from importlib.metadata import entry_points
-
-    return {found.name: found.value for found in entry_points(group=ENTRY_POINTS)}
+    return {found.name: found.value for found in entry_points(ENTRY_POINTS)}
 
 
 class Custom:

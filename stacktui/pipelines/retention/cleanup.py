@@ -56,7 +56,7 @@ class Cleanup:
         """What would go. Nothing is written."""
         at = now()
         found = self._runs(at)
-        without = {run.id for run in found.runs}
+        without = set(found.runs)
         removed = {"runs": Waste(len(found.runs), 0)}
         if self._content_may_go():
             unnamed = content.unnamed(
@@ -79,7 +79,7 @@ class Cleanup:
         mark_at = marks.renew_mark(self._artifacts, self._store, self._owners.workspace)
         before = content.horizon(self._active, at, mark_at)
         named_before = self._named() if found.runs else frozenset()
-        gone = [run.id for run in found.runs if self._forget(run)]
+        gone = [run_id for run_id in found.runs if self._forget(run_id)]
         removed = {"runs": Waste(len(gone), 0)}
         if self._content_may_go():
             # Once more: a run that began since may have found an earlier result that was just forgotten.
@@ -101,9 +101,9 @@ class Cleanup:
     def _all_active(self) -> list[Run]:
         return [run for store in self._owners.stores for run in active_runs(store)]
 
-    def _forget(self, run: Run) -> bool:
+    def _forget(self, run_id: str) -> bool:
         try:
-            self._store.delete_run(run.id)
+            self._store.delete_run(run_id)
         except NotFound:
             return True
         except ComponentError as error:

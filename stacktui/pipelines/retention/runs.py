@@ -37,7 +37,8 @@ class Policy(Noun):
 class RunsToGo(NamedTuple):
     """The runs that go, and why others of those that were asked for stay."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[str, ...]
+    """Their ids: there may be very many."""
     kept: dict[str, int]
     """Reason → how many."""
 
@@ -65,10 +66,10 @@ def runs_to_go(
     if not policy.asks:
         return RunsToGo((), {})
     kept: Counter[str] = Counter()
-    asked = {run.id: run for run in _asked_for(store, policy, at)}
     needed, unknown = _needed_by_active(store, active, state)
     users: dict[str, frozenset[str]] = {}
-    for run in list(asked.values()):
+    """Of the runs that are asked for and that nothing holds back so far."""
+    for run in _asked_for(store, policy, at):
         reason = "goes on" if not run.status.finished else "pinned" if run.pinned else ""
         if not reason and store.is_held(run.id):
             # It has ended, and its runner cleans up.
@@ -77,15 +78,15 @@ def runs_to_go(
             reason = "needed by a run that goes on"
         if not reason:
             found = store.users(run.id)
-            users[run.id] = found.runs
-            reason = "an artifact has a tag" if found.tags else ""
-        if reason:
-            kept[reason] += 1
-            del asked[run.id]
-    for run_id in _needed(asked, users):
+            if not found.tags:
+                users[run.id] = found.runs
+                continue
+            reason = "an artifact has a tag"
+        kept[reason] += 1
+    for run_id in _needed(users):
         kept["used by a run that stays"] += 1
-        del asked[run_id]
-    return RunsToGo(tuple(asked.values()), dict(kept))
+        del users[run_id]
+    return RunsToGo(tuple(users), dict(kept))
 
 
 def _asked_for(store: MetadataStore, policy: Policy, at: datetime) -> Iterator[Run]:
@@ -100,13 +101,13 @@ def _asked_for(store: MetadataStore, policy: Policy, at: datetime) -> Iterator[R
         yield run
 
 
-def _needed(asked: dict[str, Run], users: dict[str, frozenset[str]]) -> list[str]:
+def _needed(users: dict[str, frozenset[str]]) -> list[str]:
     """Runs that one which stays relies on, and those that these rely on in their turn."""
     relies_on: dict[str, list[str]] = {}
-    for run_id in asked:
-        for user in users[run_id]:
+    for run_id, found in users.items():
+        for user in found:
             relies_on.setdefault(user, []).append(run_id)
-    stays = [user for user in relies_on if user not in asked]
+    stays = [user for user in relies_on if user not in users]
     needed: dict[str, None] = {}
     while stays:
         for run_id in relies_on.get(stays.pop(), ()):

@@ -33,7 +33,8 @@ _DRAWING_S = 30 * 24 * 3600.0
 """How long a pipeline's drawing is kept: it is made again in a second."""
 _SNAPSHOT = re.compile(r"[0-9a-f]{64}")
 _NAMED_SNAPSHOT = re.compile(rb"code/([0-9a-f]{64})")
-_SCRATCH = re.compile(r"stacktui-(?:worker-)?(\d+)-.+")
+_SCRATCH = re.compile(r"stacktui-(\d+)-.+")
+"""Of a process that loaded or kept artifacts; workers have watchers for theirs."""
 
 
 class Owners(NamedTuple):

@@ -268,6 +268,46 @@ class KeptRunsContract:
         assert set(found) == expected
         component.delete_artifacts([artifact.id for artifact in made if artifact.size == 3])
         assert set(component.contents()) == expected - {("content/3", "sha256:3", 3)}
+        other = a_run()
+        component.create_run(other, [])
+        component.record_step(a_step(other), [an_artifact(other, uri="content/5", digest="sha256:5", size=5)])
+        assert {uri for uri, _, _ in component.contents(without={run.id})} == {"content/5"}
+        assert list(component.contents(without={run.id, other.id})) == []
+
+    def test_tells_who_relies_on_a_run(self, component: MetadataStore) -> None:
+        made, taking, standing, apart = (a_run() for _ in range(4))
+        for run in (made, taking, standing, apart):
+            component.create_run(run, [])
+        assert (component.users(made.id).runs, component.users(made.id).tags) == (frozenset(), ())
+        artifact = an_artifact(made)
+        component.record_step(a_step(made, outputs={"output": artifact.id}), [artifact])
+        # Its own use of what it made is nobody else's.
+        component.record_step(
+            a_step(made, "evaluate", position=1, inputs={"model": artifact.id}),
+            input_links={"model": artifact.id},
+        )
+        component.record_step(
+            a_step(taking, "use", inputs={"model": artifact.id}), input_links={"model": artifact.id}
+        )
+        component.record_step(
+            a_step(standing, status=StepStatus.CACHED, cached_from=made.id, outputs={"output": artifact.id})
+        )
+        component.tag_artifact(artifact.id, "best")
+        found = component.users(made.id)
+        assert found.runs == frozenset({taking.id, standing.id})
+        assert found.tags == ("best",)
+        assert component.users(apart.id).runs == frozenset()
+        component.delete_run(taking.id)
+        component.untag_artifact(artifact.id, "best")
+        found = component.users(made.id)
+        assert found.runs == frozenset({standing.id})
+        assert found.tags == ()
+
+    def test_has_an_identity_that_stays(self, component: MetadataStore) -> None:
+        before = component.identity
+        assert before
+        component.create_run(a_run(), [])
+        assert component.identity == before
 
 
 def _attempt(run: Run, name: str, number: int, **fields: Any) -> StepAttempt:

@@ -123,7 +123,9 @@ class SharedStoreContract:
         assert component.last_event() == before
         assert second.run(run.id).status is RunStatus.QUEUED
         assert not second.is_held(run.id)
-        with second.hold(run.id):
+        with elsewhere(component, work.hold_until_told) as holder:
+            holder.pipe.send(run.id)
+            assert holder.receive() == "held"
             component.expect(run.id, os.getpid())
             assert component.is_held(run.id)
 

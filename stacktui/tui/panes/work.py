@@ -176,7 +176,16 @@ class WorkPane(Pane[Work]):
         return super().refusal(action)
 
     def action_stop_run_of_step(self) -> None:
-        self.action_operation("runs stop")
+        from stacktui.tui.dialogs.simple import ConfirmDialog
+
+        key, stopping = self.main_grid.cursor_key, self.workbench.stopping
+        line = next((each for each in self.data.now if each.key == key), None) if self.data else None
+        if line is not None:
+            run = (line.run_id, line.run)
+            self.workbench.ask(
+                ConfirmDialog("runs stop", f"stop run {line.run}?", "stop"),
+                lambda yes: stopping.stop([run]) if yes else None,
+            )
 
 
 def _lines(session: Session, run: Run, steps: list[StepRun], others: dict[str, StepRun]) -> list[WorkLine]:
@@ -188,6 +197,8 @@ def _lines(session: Session, run: Run, steps: list[StepRun], others: dict[str, S
         if step.status is StepStatus.PENDING and not run.status.finished:
             before = [n for n in after.get(step.name, ()) if n in others and not others[n].status.finished]
             note = clean(f"waits for {', '.join(before)}") if before else Clean("waits for its turn")
+            if run.status is RunStatus.QUEUED and run.waits_for:
+                note = clean(run.waits_for)
         lines.append(
             WorkLine(
                 run.id, clean(run.name), step.name, _status(run, step), note,

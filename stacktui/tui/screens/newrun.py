@@ -339,6 +339,7 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
             open_in_editor(self.workbench, problem.file, problem.line, problem.column)
 
     def action_back(self) -> None:
+        self.remove_class("-plan")
         if isinstance(self.focused, (Input, StartButton)) or (
             isinstance(self.focused, Grid) and self.focused.id == "plan"
         ):

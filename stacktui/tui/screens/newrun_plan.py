@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from stacktui.model.text import Clean, clean
 from stacktui.tui.doing import one_line
+from stacktui.tui.keys import bind
 from stacktui.tui.live import LiveView, Topic
 from stacktui.tui.marks import Tone, glyph, symbol_of, tone_of
 from stacktui.tui.screens.run_details import short_ids
@@ -92,6 +94,9 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
     """The stack in force, findings, and the steps with what will happen to each."""
 
     topics: ClassVar[frozenset[Topic]] = frozenset({Topic.FILES, Topic.ACTIVE})
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("plan.zoom", "z", "zoom", "zoom", rank=12, help="Give the whole screen to the plan, and back."),
+    ]
 
     class Shown(Message):
         """A plan, or why there is none, is on screen."""
@@ -109,7 +114,7 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
                 Column("name", "step", 14),
                 Column("cached", "will", 9),
                 Column("where", "where", 12, drop=2),
-                Column("reason", "why", 16, grow=True, drop=1),
+                Column("reason", "why", 34, grow=True),
                 markable=False, id="plan", empty=Clean(""),
             ),
             title="plan", id="newrun-plan",
@@ -185,6 +190,10 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
         grid.set_rows(_row(step) for step in snapshot.steps)
         self.set_title(_title(snapshot.steps))
         self.post_message(self.Shown(snapshot))
+
+    def action_zoom(self) -> None:
+        """The plan over the whole screen, and back."""
+        self.screen.toggle_class("-plan")
 
     @on(Grid.Opened, "#plan")
     def _opened(self, event: Grid.Opened) -> None:

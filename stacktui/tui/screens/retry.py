@@ -133,6 +133,12 @@ class RetryScreen(WorkbenchScreen[RetrySnapshot]):
         self._begin = None
         self._ask()
 
+    def action_back(self) -> None:
+        if self.has_class("-plan"):
+            self.remove_class("-plan")
+        else:
+            super().action_back()
+
     @on(StartButton.Pressed)
     def _go(self) -> None:
         if self.refusal("start") is None:

@@ -54,11 +54,11 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
             help="What went into the step and came out, its metrics, and why it was cached.",
         ),
         bind(
-            "run.about", "I", "about", "the run", rank=13,
+            "run.about", "I", "about", "the run", rank=41,
             help="About the run itself: environment, host, user, commit, labels, what it is a retry of.",
         ),
         bind(
-            "run.zoom", "z", "zoom", "zoom", rank=12,
+            "run.zoom", "z", "zoom", "zoom", rank=42,
             help="Give the whole screen to the log or the facts, and back.",
         ),
         bind("run.save", "o", "save_log", "save log", rank=60, help="Save the step's log to a file."),
@@ -120,7 +120,7 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
             grid.set_columns(*columns)
         _set_rows(grid, [drawn.row for drawn in _drawn(snapshot, self._drawn).values()])
         panel = self.query_one("#run-steps", Panel)
-        panel.set_title("steps", _done(snapshot), sum(not line.earlier for line in snapshot.steps))
+        panel.set_title("steps", _done(snapshot), sum(line.is_step for line in snapshot.steps))
         # Frame, header and rows, as far as the stylesheet allows.
         panel.styles.height = len(snapshot.steps) + 3
         if not self._chosen_by_hand:
@@ -153,7 +153,7 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
     def _go_to_what_matters(self, snapshot: RunFacts) -> None:
         """Until the reader chooses: the step that failed, the one that runs, the next one, or else the last."""
         for wanted in (("failed", "lost"), _MOVING, ("pending",), ("succeeded", "cached")):
-            lines = [line.name for line in snapshot.steps if line.status in wanted and not line.earlier]
+            lines = [line.name for line in snapshot.steps if line.status in wanted and line.is_step]
             if not lines:
                 continue
             name = lines[-1] if "succeeded" in wanted else lines[0]
@@ -204,7 +204,7 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
     def retry_step(self) -> str | None:
         """From the step under the cursor; from the beginning where the cursor is elsewhere."""
         line = self._step_line()
-        return line.name if line is not None and not self._about_run else None
+        return line.name if line is not None and not line.hook and not self._about_run else None
 
     def run_resumed(self, run_id: str) -> None:
         # It is on screen already.
@@ -318,7 +318,7 @@ def _file_name(step: str) -> str:
 
 
 def _done(facts: RunFacts) -> int:
-    return sum(line.status not in _UNFINISHED and not line.earlier for line in facts.steps)
+    return sum(line.status not in _UNFINISHED and line.is_step for line in facts.steps)
 
 
 def _title(line: StepLine) -> Clean:
@@ -371,7 +371,7 @@ def _last(run: RunFacts) -> datetime | None:
 
 def _row(line: StepLine, first: datetime | None, last: datetime | None) -> Row:
     moving = line.status in _MOVING and not line.earlier
-    name = line.shown if line.attempt < 2 or line.earlier else Clean(f"{line.shown} ×{line.attempt}")
+    name = line.shown if line.attempt < 2 or not line.is_step else Clean(f"{line.shown} ×{line.attempt}")
     tone = tone_of(line.status)
     return Row(
         line.key,

@@ -118,6 +118,13 @@ def attempt_details(attempt: StepAttempt) -> tuple[Section, ...]:
     return (Section(Clean(""), tuple(facts)), *_error(attempt.error))
 
 
+def hook_details(hook: Clean, status: str) -> tuple[Section, ...]:
+    """A hook of the pipeline that was called."""
+    said = Clean("It was called when the steps were over. What goes wrong in it changes nothing of the run.")
+    facts = (Fact(Clean("hook"), hook), Fact(Clean("state"), state_text(status), tone_of(status)))
+    return (Section(Clean(""), facts), Section(Clean(""), (Fact(Clean(""), said, Tone.MUTED),)))
+
+
 def _error(error: StepError | None) -> list[Section]:
     if error is None:
         return []

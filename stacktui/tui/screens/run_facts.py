@@ -14,7 +14,14 @@ from stacktui.categories.errors import Unsupported
 from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.text import Clean, clean
 from stacktui.tui.marks import ago, elapsed, glyph
-from stacktui.tui.screens.run_details import attempt_details, moment, run_details, step_details
+from stacktui.tui.screens.run_details import (
+    attempt_details,
+    hook_details,
+    moment,
+    run_details,
+    step_details,
+)
+from stacktui.tui.screens.run_hooks import HookLine, hook_lines
 from stacktui.tui.snapshots.runs import labels_text, params_text
 from stacktui.tui.widgets.bars import progress_bar
 from stacktui.tui.widgets.lanes import below, lanes
@@ -69,6 +76,8 @@ class StepLine:
     progress: Progress | None = None
     retry_at: datetime | None = None
     """When about the next attempt begins, while it waits for that."""
+    hook: bool = False
+    """Whether it is a hook of the pipeline and not a step."""
     earlier: bool = False
     """Whether it is an attempt after which there was another one."""
 
@@ -76,7 +85,12 @@ class StepLine:
     def key(self) -> str:
         """What names the line: the step, or the step and the attempt."""
         # No step's name has a newline in it.
-        return f"{self.name}\n{self.attempt}" if self.earlier else self.name
+        return f"{self.name}\n{self.attempt}" if self.earlier or self.hook else self.name
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is a step as it is now."""
+        return not self.earlier and not self.hook
 
 
 @dataclass(frozen=True)
@@ -127,11 +141,14 @@ def load_run(session: Session, run_id: str, step: str | None, store_name: str | 
         lines.append(_step_line(one, drawn[place], _retry_at(session, run, one)))
         lane = below(drawn, place)
         lines += [_attempt_line(each, lane, root) for each in attempts.get(one.name, ())]
+    lines += [_hook_line(each) for each in hook_lines(session.workspace.state, run, steps)]
     name, _, number = (step or "").partition("\n")
     chosen = next((one for one in steps if one.name == name), None)
     earlier = next((each for each in attempts.get(name, ()) if number == str(each.attempt)), None)
     line = next((each for each in lines if each.key == step), None)
-    if chosen is None or line is None:
+    if line is not None and line.hook:
+        details = hook_details(line.shown, line.status)
+    elif chosen is None or line is None:
         details = run_details(store, run)
     elif earlier is not None:
         details = attempt_details(earlier)
@@ -278,6 +295,14 @@ def _step_line(step: StepRun, lane: Clean, retry_at: datetime | None) -> StepLin
         progress=progress_of(step.progress, step.started_at) if step.progress and running else None,
         retry_at=retry_at,
     )
+
+
+def _hook_line(hook: HookLine) -> StepLine:
+    took = (hook.ended_at - hook.started_at).total_seconds() if hook.started_at and hook.ended_at else None
+    return StepLine(
+        hook.name, hook.shown, Clean(""), hook.status, hook.attempt, Clean("hook"), hook.started_at, took, Clean(""),
+        (), hook.ended_at, hook=True,
+    )  # fmt: skip
 
 
 def _attempt_line(attempt: StepAttempt, lane: Clean, root: Path) -> StepLine:

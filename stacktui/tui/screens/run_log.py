@@ -42,6 +42,7 @@ class _Read(NamedTuple):
     """What the background found."""
 
     total: int
+    """About, while not all was looked at."""
     first: int
     lines: Sequence[LogText]
     tail: Sequence[LogText]
@@ -67,7 +68,7 @@ class LogPanel(Panel):
         self._search: LogSearch | None = None
         self._go = False
         """Whether to go to the first hit that is found."""
-        self._searched = True
+        self._searched = self._whole = True
         self._reading = False
         self._again = False
         self._at_once = False
@@ -156,9 +157,9 @@ class LogPanel(Panel):
             if found.total or tail:
                 tail.append(LogText(Clean(""), "error", Clean("")))
             tail += [LogText(Clean(""), "error", text) for text in line.error]
-        before = self._view.count
+        before, self._whole = (self._view.count, self._whole), found.whole
         self._view.show(found.total, found.first, found.lines, tail)
-        if self._view.count != before:
+        if (self._view.count, self._whole) != before:
             self.draw_title()
         if self._view.search and self._search is None:
             self._begin_search()
@@ -247,7 +248,8 @@ class LogPanel(Panel):
         line, view = self._line, self._view
         self.set_title(Clean(f"log of {line.shown}") if line else "log")
         count = view.count
-        notes = [f"{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
+        about = "" if self._whole else "about "
+        notes = [f"{about}{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
         if view.search and not self._search_line.has_focus_within:
             notes.append(f"/{clean(view.search)} {self._search_line.hits()}")
         if view.wrapping:
@@ -288,14 +290,21 @@ def _look(index: LogIndex, search: LogSearch | None, wanted: tuple[int, int], fo
     """Take in what is new, the lines of a window, and some of a search. In the background."""
     whole = index.grow(_GROW_BYTES)
     first, count = wanted
-    if following:
-        first = max(0, index.lines - count)
-    lines = clean_lines(index.read(first, count))
+    total = index.lines
+    if following and not whole:
+        # The end of a long log is shown before all of it was looked at.
+        total, last = index.glance(count)
+        first = total - len(last)
+    else:
+        first = max(0, total - count) if following else first
+        last = index.read(first, count)
+    lines = clean_lines(last)
     searched = search is None
     until = time.monotonic() + _SEARCH_SECONDS
     while search is not None and not (searched := search.step(_SEARCH_BYTES)) and time.monotonic() < until:
         time.sleep(_BREATH_S)
-    return _Read(index.lines, first, lines, clean_lines(index.open), whole, searched and whole)
+    tail = clean_lines(index.open) if whole else []
+    return _Read(total, first, lines, tail, whole, searched and whole)
 
 
 def _save(state: Path, asked: tuple[str, str, int], target: Path) -> int:

@@ -77,7 +77,9 @@ class RunsScreen(RunActions, WorkbenchScreen[RunsSnapshot]):
 
     def body(self) -> ComposeResult:
         with Panel(title="runs", id="runs-panel"):
-            yield Grid(*_COLUMNS, filter_here=False, id="runs", empty=Clean("No runs yet. n starts one."))
+            grid = Grid(*_COLUMNS, filter_here=False, id="runs", empty=Clean("No runs yet. n starts one."))
+            grid.filter_hint = Clean("words, label:team=vision, label:team, is:pinned")
+            yield grid
 
     # Loading.
 

@@ -221,7 +221,8 @@ def operation_entries(app: WorkbenchApp, screen: WorkbenchScreen[Any]) -> list[E
         if operation.writes and app.feed.summary.readonly:
             refused = "the workbench is read-only"
         if subject is not None and subject.kind in operation.on:
-            call = partial(app.doing.on_subject, operation.name, subject)
+            # As its key does it: a screen may have a way of its own.
+            call = partial(screen.action_operation, operation.name)
             name = clean(f"{operation.name}  {subject.label}")
         else:
             call = partial(app.doing.typed, operation, {})

@@ -54,6 +54,7 @@ class FilterLine(Horizontal):
         self._grid = grid
         self.display = True
         if self.is_mounted and (text := self._input) is not None:
+            text.placeholder = grid.filter_hint
             text.value = grid.filter_text
             text.cursor_position = len(text.value)
             text.focus()

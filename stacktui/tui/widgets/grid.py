@@ -134,6 +134,8 @@ class Grid(ScrollView, can_focus=True):
         self.show_header = header
         self.markable = markable
         self.filter_here = filter_here
+        self.filter_hint = Clean("")
+        """What can be typed to filter, where that is more than words."""
         self._marker_without_focus = marker_without_focus
         self.more = False
         """Whether there are rows after the last one that `NeedMore` would bring."""

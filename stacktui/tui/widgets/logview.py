@@ -72,6 +72,8 @@ class LogView(ScrollView, can_focus=True):
         bind("log.half_up", "ctrl+u", "turn(-0.5)", "half up", rank=150, help="Half a page up."),
         bind("log.page_down", "pagedown", "turn(1)", "page down", rank=150, help="A page down."),
         bind("log.page_up", "pageup", "turn(-1)", "page up", rank=150, help="A page up."),
+        bind("log.right", "right", "shift(1)", "right", rank=150, help="The rest of long lines."),
+        bind("log.left", "left", "shift(-1)", "left", rank=150, help="Back to their beginning."),
         bind("log.search", "slash", "screen.filter", "search", rank=22, help="Search in the log."),
         bind("log.follow", "f", "follow", "follow", rank=20, help="Follow the end, or stay where you are."),
         bind("log.wrap", "w", "wrap", "wrap", rank=21, help="Wrap long lines, or cut them."),
@@ -136,6 +138,10 @@ class LogView(ScrollView, can_focus=True):
         self._tail: Sequence[LogText] = ()
         self._sub = 0
         """While wrapping: how many rows of the first line are above the top."""
+        self._left = 0
+        """How many cells of each line are left of the view."""
+        self._revealing = False
+        """Whether the hit is still to be brought into view: its line was not there yet."""
         self._asked = False
 
     # What screens use.
@@ -180,7 +186,7 @@ class LogView(ScrollView, can_focus=True):
         """Forget everything: another log is shown."""
         self._empty = empty or self._empty
         self._total, self._first, self._window, self._tail = 0, 0, (), ()
-        self._asked = False
+        self._asked, self._left = False, 0
         self.show_hits(0, 0, None)
         self.following = True
         self._resize()
@@ -196,6 +202,7 @@ class LogView(ScrollView, can_focus=True):
             return
         self._asked = False
         self._total, self._first, self._window, self._tail = total, first, window, tail
+        self._reveal()
         self._resize()
 
     def set_search(self, text: str) -> None:
@@ -210,6 +217,8 @@ class LogView(ScrollView, can_focus=True):
         self.hit_count, self.hit_number, self._hit = count, number, line
         if go and line is not None:
             self._show_line(line)
+            self._revealing = True
+            self._reveal()
         if changed or go:
             self.refresh()
             self.post_message(self.Changed(self))
@@ -247,6 +256,10 @@ class LogView(ScrollView, can_focus=True):
             self._scroll(line)
         self.post_message(self.Changed(self))
 
+    def action_shift(self, by: int) -> None:
+        self._left = max(0, self._left + by * self._room // 2)
+        self.refresh()
+
     def action_stamps(self) -> None:
         self.stamped = not self.stamped
         self._resize()
@@ -281,7 +294,10 @@ class LogView(ScrollView, can_focus=True):
             segments.append(Segment(("" if sub else line.stamp).ljust(_STAMP), stamp))
         text = _pieces(line.text, self._room)[sub] if self.wrapping else line.text
         name = f"log--{line.stream}" if line.stream in ("stderr", "error") else "log--text"
-        segments += self._marked(text, base + self.get_component_rich_style(name, partial=True), index)
+        marked = self._marked(text, base + self.get_component_rich_style(name, partial=True), index)
+        if self._left and not self.wrapping:
+            marked = list(Strip(marked).crop(self._left))
+        segments += marked
         return Strip(segments).adjust_cell_length(width, base)
 
     def _marked(self, text: str, style: Style, index: int) -> list[Segment]:
@@ -386,6 +402,20 @@ class LogView(ScrollView, can_focus=True):
         top = line if self.wrapping else line - self.size.height // 2
         self._scroll(min(max(0, top), self._end()[0]))
         self.refresh()
+
+    def _reveal(self) -> None:
+        """Shift the lines so that the hit is seen."""
+        line = self._line(self._hit) if self._revealing and self._hit is not None else None
+        if line is None:
+            return
+        self._revealing = False
+        found = line.text.casefold().find(self.search.casefold())
+        begin = cell_len(line.text[: max(0, found)])
+        end = begin + cell_len(self.search)
+        if end <= self._room:
+            self._left = 0
+        elif not self._left <= begin <= end <= self._left + self._room:
+            self._left = max(0, begin - self._room // 2)
 
     def _follow(self, wanted: bool, jump: bool = True) -> None:
         changed = wanted != self.following
