@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from stacktui.model.codes import CODES
+from stacktui.workspace.scaffold import init_workspace
+from tests.conftest import end, left_running
+from tests.stores.generate import fill
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "stacktui").rglob("*.py"))
@@ -89,3 +93,65 @@ def test_the_workbench_starts_without_integrations() -> None:
         "fsspec",
     }
     assert not loaded_by("import stacktui.tui.app") & heavy
+
+
+_LOADED_BY_A_COMMAND = """
+import json, sys
+before = set(sys.modules)
+from stacktui.__main__ import main
+code = main()
+sys.stderr.write(json.dumps({"code": code, "files": {
+    name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if name not in before
+}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def small_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new workspace with three runs."""
+    root = tmp_path_factory.mktemp("house") / "team"
+    init_workspace(root)
+    state = root / ".stacktui"
+    state.mkdir(mode=0o700, exist_ok=True)
+    fill(state / "metadata.db", 3)
+    return root
+
+
+NEEDED_BY_LISTS = {
+    "click", "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "yaml",
+    "_yaml",
+}  # fmt: skip
+"""A whole process is to take 0.2 s: Python and these libraries take a half of that."""
+NOT_NEEDED_BY_LISTS = {
+    "asyncio", "concurrent.futures", "email.message", "http.client", "importlib.metadata", "logging", "multiprocessing",
+    "shutil", "socket", "ssl", "subprocess", "tempfile", "unittest", "urllib.request", "xml", "zipfile",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "most"), [("runs list", 85), ("stack list", 38), ("component list", 38)])
+def test_lists_load_little(small_workspace: Path, words: str, most: int) -> None:
+    # Whoever needs more of ours than `most` files measures first (`python -m tests.bench --only runs-list`).
+    command = [sys.executable, "-c", _LOADED_BY_A_COMMAND, "-C", str(small_workspace), *words.split()]
+    # The first one may write down what the next need not compute.
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    told = json.loads(done.stderr)
+    assert told["code"] == 0
+    files = told["files"]
+    ours = {name for name in files if name.partition(".")[0] == "stacktui"}
+    assert len(ours) <= most, sorted(ours)
+    assert not NOT_NEEDED_BY_LISTS & set(files)
+    installed = {name.partition(".")[0] for name, file in files.items() if "site-packages" in file}
+    assert installed <= NEEDED_BY_LISTS
+
+
+def test_what_a_test_leaves_running_is_ended(tmp_path: Path) -> None:
+    # A child as a runner's watcher is: it goes on when its parent is gone.
+    program = "import os, sys, time; os.fork(); print(os.getpid(), flush=True); time.sleep(600)"
+    words = [sys.executable, "-c", program, str(tmp_path / "a run")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        pids = {int(process.stdout.readline()) for _ in range(2)}
+        assert left_running(tmp_path).keys() == pids
+        end(tmp_path)
+    assert not left_running(tmp_path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stacktui.categories.installed import entry_points
+from stacktui.categories.installed import entry_points, is_installed
 from stacktui.model.category import Category
 
 if TYPE_CHECKING:
@@ -276,16 +276,3 @@ def _import_file(file: Path) -> Any:
         del sys.modules[name]
         raise
     return module
-
-
-def is_installed(requirement: str) -> bool:
-    """Whether the distribution of a requirement string is there, in a version that it allows."""
-    from importlib import metadata
-
-    from packaging.requirements import Requirement
-
-    wanted = Requirement(requirement)
-    try:
-        return wanted.specifier.contains(metadata.version(wanted.name), prereleases=True)
-    except metadata.PackageNotFoundError:
-        return False

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from stacktui.categories.base import StackComponent
 from stacktui.model.alert import InboxItem
@@ -68,6 +68,15 @@ class CachedStep(Noun):
     finished_at: datetime
     outputs: dict[str, ArtifactRef]
     metrics: tuple[Metric, ...] = ()
+
+
+class StepChange(NamedTuple):
+    """What `record_step` takes."""
+
+    step: StepRun
+    artifacts: Sequence[Artifact] = ()
+    metrics: Sequence[Metric] = ()
+    input_links: Mapping[str, str] | None = None
 
 
 class RunUsers(Noun):
@@ -132,6 +141,14 @@ class MetadataStore(StackComponent):
 
         An artifact's `version` is given by the store: the ones returned have it.
         """
+
+    def record_changes(self, changes: Sequence[StepChange]) -> None:
+        """As `record_step` with each, in order; in one transaction where the store can.
+
+        A runner ends a step and begins the next one with it, so that two changes cost hardly more than one.
+        """
+        for change in changes:
+            self.record_step(*change)
 
     @abstractmethod
     def record_steps(self, steps: Sequence[StepRun]) -> None:

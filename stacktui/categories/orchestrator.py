@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import Future
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from stacktui.categories.base import EventSink, StackComponent
 from stacktui.model.execution import RunContext, StepResult, StepSpec
 from stacktui.model.secretref import SecretRef
+
+if TYPE_CHECKING:
+    # It imports logging; stacks are listed and checked without.
+    from concurrent.futures import Future
 
 SecretValues = Mapping[SecretRef, str]
 """Resolved secrets by reference. They travel over pipes and private files only; no repr shows them."""

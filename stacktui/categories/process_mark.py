@@ -9,7 +9,6 @@ import contextlib
 import functools
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -75,6 +74,11 @@ def boot_id() -> str:
     return _said_by("sysctl", "-n", "kern.bootsessionuuid")
 
 
+def host_name() -> str:
+    """This host's name, as `socket.gethostname` gives it, whose module takes longer to import than to ask here."""
+    return os.uname().nodename
+
+
 def _start_time(pid: int) -> str | None:
     if _LINUX:
         try:
@@ -89,6 +93,9 @@ def _start_time(pid: int) -> str | None:
 
 
 def _said_by(*command: str) -> str:
+    # Late: where this is Linux, nothing is asked of a program.
+    import subprocess
+
     environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     return done.stdout.strip()

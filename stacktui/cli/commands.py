@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from stacktui import __version__
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Out
 from stacktui.operations.errors import nearest
 from stacktui.operations.table import NOUNS, Operation, Parameter, operation_named, operations_of
-
-if TYPE_CHECKING:
-    from stacktui.operations.session import Session
-
-
-@dataclass
-class Face:
-    """What all commands of one call share: the streams and the global options."""
-
-    out: Out
-    err: Out
-    folder: Path = Path()
-    stack: str | None = None
-    store: str | None = None
-    readonly: bool = False
-    json: bool = False
-
-    def session(self) -> Session:
-        """The session that the global options ask for."""
-        from stacktui.operations.session import Session
-
-        return Session(self.folder.absolute(), stack=self.stack, store=self.store, readonly=self.readonly)
 
 
 def root_command(out: Out, err: Out) -> click.Group:
@@ -275,13 +254,27 @@ def _parameter(parameter: Parameter, face: Face) -> click.Parameter:
     )
 
 
+_WORDS = {
+    "--at": "WHEN",
+    "--from": "STEP",
+    "--older-than": "AGE",
+    "--remove": "KEY",
+    "--retry": "RUN",
+    "--run": "RUN",
+    "--unset": "KEY",
+}
+"""What options take whose own name does not say it."""
+
+
 def metavar(parameter: Parameter) -> str:
     """How a parameter's value is written on a help page: `NAME`, `KEY=VALUE`, `N`."""
     if parameter.kind == "argument":
         return parameter.flag.upper().replace("-", "_")
-    if parameter.complete in ("stack", "component", "flavor", "store", "run", "category"):
+    if parameter.complete in ("stack", "component", "flavor", "store", "category"):
         return "NAME"
-    if "key=value" in parameter.help or "=" in parameter.help:
+    if parameter.flag in _WORDS:
+        return _WORDS[parameter.flag]
+    if re.search(r"\w=\w", parameter.help):
         return "KEY=VALUE"
     return {int: "N", float: "SECONDS", Path: "FILE"}.get(parameter.type, parameter.flag[2:].upper())
 

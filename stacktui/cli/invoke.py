@@ -19,7 +19,7 @@ from stacktui.operations.table import Operation
 
 if TYPE_CHECKING:
     from stacktui.cli.attention import TerminalAttention
-    from stacktui.cli.commands import Face
+    from stacktui.cli.face import Face
     from stacktui.cli.live import LiveRun
     from stacktui.cli.live_sweep import LiveSweep
     from stacktui.operations.documents import Part

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TextIO
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.region import Drawn, Region
 from stacktui.cli.run_state import RunState
 from stacktui.cli.run_tree import RunTree

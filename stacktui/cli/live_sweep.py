@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from stacktui.cli.live import LiveRun
 from stacktui.cli.region import Drawn
-from stacktui.cli.run_tree import whole_seconds
-from stacktui.cli.terminal import Out, Span, Text, Tone, cell_width, shortened
+from stacktui.cli.run_tree import fitted, whole_seconds
+from stacktui.cli.terminal import Out, Span, Text, Tone, cell_width
 from stacktui.cli.words import number, plural, short_id, state
-from stacktui.model.text import clean
 from stacktui.operations.documents import Part
 from stacktui.operations.sweep import SweepBegan, SweepEvent
 
@@ -73,7 +71,7 @@ class SweepPicture:
             f" of {plural(len(self._runs), 'run')}",
         ]
         return [
-            self._fitted(line, columns)
+            fitted(self._out, line, columns)
             for line in ([head, *lines, self._summary(now)] if rows > 2 else [self._summary(now)])
         ]
 
@@ -106,19 +104,6 @@ class SweepPicture:
             Span(" · ".join(parts), Tone.STRONG),
             Span(f" · {self._hint}" if self._hint else "", Tone.MUTED),
         ]
-
-    def _fitted(self, line: Iterable[Text], columns: int) -> Drawn:
-        room, width = max(columns - 1, 1), 0
-        said: list[str] = []
-        for span in line:
-            text, tone = (span.text, span.tone) if isinstance(span, Span) else (span, Tone.PLAIN)
-            shown = self._out.shown(clean(text))
-            cut = shortened(shown, room - width)
-            said.append(self._out.styled(cut, tone))
-            width += cell_width(cut)
-            if cut != shown or width >= room:
-                break
-        return Drawn("".join(said), width)
 
 
 class LiveSweep(LiveRun):

@@ -14,7 +14,7 @@ from stacktui.cli.run_state import RunState, StepState
 from stacktui.cli.terminal import Out, Span, Text, Tone, cell_width, shortened
 from stacktui.cli.words import plural, short_id, state
 from stacktui.model.run import StepStatus
-from stacktui.model.text import clean
+from stacktui.model.text import clean, unstyled
 
 _NAME = 28
 _BAR = 12
@@ -34,9 +34,9 @@ class RunTree:
     def lines(self, now: datetime, columns: int, rows: int) -> list[Drawn]:
         """The tree in at most `rows` lines, each narrower than `columns`."""
         if rows < 3:
-            return [self._fitted(self._summary(now), columns)]
+            return [fitted(self._out, self._summary(now), columns)]
         body = self._body(now, rows - 2)
-        return [self._fitted(line, columns) for line in (self._header(), *body, self._summary(now))]
+        return [fitted(self._out, line, columns) for line in (self._header(), *body, self._summary(now))]
 
     # The parts.
 
@@ -87,7 +87,12 @@ class RunTree:
             lines.append(self._step(step, now, min(widest, _NAME)))
             if details and step.active and step.said:
                 lines.append(
-                    [Span(f"{' ' * (self._indent(step) + 4)}{clean(step.said).strip()}", Tone.MUTED)]
+                    [
+                        Span(
+                            f"{' ' * (self._indent(step) + 4)}{clean(unstyled(step.said)).strip()}",
+                            Tone.MUTED,
+                        )
+                    ]
                 )
         if folded and (line := self._fold(shown, _OPEN)):
             lines.append(line)
@@ -184,20 +189,21 @@ class RunTree:
     def _indent(self, step: StepState) -> int:
         return 2 * min(step.level, _LEVELS)
 
-    def _fitted(self, line: Iterable[Text], columns: int) -> Drawn:
-        """A line cut to less than the terminal's width, as it is written."""
-        room = max(columns - 1, 1)
-        said: list[str] = []
-        width = 0
-        for span in line:
-            text, tone = (span.text, span.tone) if isinstance(span, Span) else (span, Tone.PLAIN)
-            shown = self._out.shown(clean(text))
-            cut = shortened(shown, room - width)
-            said.append(self._out.styled(cut, tone))
-            width += cell_width(cut)
-            if cut != shown or width >= room:
-                break
-        return Drawn("".join(said), width)
+
+def fitted(out: Out, line: Iterable[Text], columns: int) -> Drawn:
+    """A line cut to less than the terminal's width, as it is written to `out`."""
+    room = max(columns - 1, 1)
+    said: list[str] = []
+    width = 0
+    for span in line:
+        text, tone = (span.text, span.tone) if isinstance(span, Span) else (span, Tone.PLAIN)
+        shown = out.shown(clean(text))
+        cut = shortened(shown, room - width)
+        said.append(out.styled(cut, tone))
+        width += cell_width(cut)
+        if cut != shown or width >= room:
+            break
+    return Drawn("".join(said), width)
 
 
 def whole_seconds(seconds: float) -> str:

@@ -7,7 +7,6 @@ never alone, and only on a terminal without `NO_COLOR`.
 from __future__ import annotations
 
 import os
-import shutil
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
@@ -79,7 +78,7 @@ class Out:
         self.stream = stream
         self.terminal = terminal
         """Whether a person reads it: asked of the stream where it is not given."""
-        self.width = width or (shutil.get_terminal_size((80, 24)).columns if terminal else None)
+        self.width = width or (_columns() if terminal else None)
         """Columns to fit; None where a file or a program reads, and nothing is shortened."""
         plain = bool(environ.get("NO_COLOR")) or environ.get("TERM", "") in ("dumb", "")
         self.colour = terminal and not plain if colour is None else colour
@@ -221,6 +220,13 @@ def _padded(text: str, width: int) -> str:
 
 def _text_and_tone(text: Text) -> tuple[object, Tone]:
     return (text.text, text.tone) if isinstance(text, Span) else (text, Tone.PLAIN)
+
+
+def _columns() -> int:
+    # Late: what a program reads is not fitted to a width.
+    import shutil
+
+    return shutil.get_terminal_size((80, 24)).columns
 
 
 def _is_terminal(stream: TextIO) -> bool:

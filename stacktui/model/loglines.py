@@ -255,10 +255,11 @@ class _Screen:
                 self._rows[self._y] = ""
                 self._again()
         elif letter == "J":
-            if number in (2, 3):
-                self._y = 0
+            if arguments not in ("", "0"):
+                # The whole screen, or what is above: that is no progress bar, and a log keeps what was said.
+                return
             del self._rows[self._y + 1 :], self._drawn[self._y + 1 :]
-            if self._column == 0 or number in (2, 3):
+            if self._column == 0:
                 self._rows[self._y] = ""
             self._again()
         elif token == "\x1b[?25l":

@@ -39,6 +39,7 @@ _LINE_TABLE: dict[int, str] = {
     0x09: "    ",
 }
 _BLOCK_TABLE: dict[int, str] = {**_LINE_TABLE, 0x0A: "\n"}
+_STYLING = re.compile("\x1b\\[[0-9;:]*m")
 _SUSPICIOUS = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufeff"
     "\u200b-\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufff0-\ufffb\U000e0000-\U000e007f]"
@@ -66,6 +67,11 @@ def clean_block(text: object) -> Clean:
     if isinstance(text, Clean):
         return text
     return Clean(_translated(str(text).replace("\r\n", "\n"), _BLOCK_TABLE))
+
+
+def unstyled(text: str) -> str:
+    """A line of a log without the sequences that only colour it. All else stays: `clean` comes after."""
+    return _STYLING.sub("", text) if "\x1b[" in text else text
 
 
 def _translated(text: str, table: dict[int, str]) -> str:

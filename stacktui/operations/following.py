@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from stacktui.model.run import Run, StepRun
     from stacktui.model.stack import StepSettings
     from stacktui.operations.session import Session
+
+T = TypeVar("T")
 
 _POLL_S = 0.05
 _LOST_CHECK_S = 1.0
@@ -111,7 +113,23 @@ def run_events(
     A KeyboardInterrupt (out of the session's `attention`, or thrown in) asks the run to stop and goes on following;
     a second one is raised again. `LeaveRunning` ends the following. Both say with `left_running` that the run goes on.
     """
-    tail = RunTail(session, store, run_id, after)
+    yield from followed(session, RunTail(session, store, run_id, after))
+
+
+class Tail(Protocol[T]):
+    """What can be looked at while it goes on: a run, a group of runs."""
+
+    @property
+    def pending(self) -> deque[T]: ...
+    @property
+    def finished(self) -> bool: ...
+    def read(self) -> None: ...
+    def stop(self) -> None: ...
+    def own(self, event: str, **data: Any) -> T: ...
+
+
+def followed(session: Session, tail: Tail[T]) -> Iterator[T]:
+    """What comes of `tail` until it is finished. How people interrupt it stands at `run_events`."""
     asked = False
     with session.attention.looking_on():
         while True:
@@ -130,7 +148,7 @@ def run_events(
                     yield tail.own("left_running", stopping=True)
                     raise
                 asked = True
-                store.request(run_id, "stop")
+                tail.stop()
                 tail.pending.append(tail.own("stop_requested"))
             except LeaveRunning:
                 if tail.finished:
@@ -163,6 +181,10 @@ class RunTail:
             data=data,
             followed=self._followed,
         )
+
+    def stop(self) -> None:
+        """Ask the run to stop."""
+        self._store.request(self._run_id, "stop")
 
     def read(self) -> None:
         """Take in what is new."""

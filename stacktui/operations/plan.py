@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from stacktui.operations.documents import DiagnosticPart, Document, Part
+from stacktui.operations.errors import OperationError
 from stacktui.operations.running import RunConfig, read_run_config, user_code
 from stacktui.operations.step_settings import known_steps, over, step_settings
 from stacktui.operations.table import Arg, Opt, operation
 from stacktui.operations.values import pairs
+from stacktui.operations.which_run import run_to_retry
 
 if TYPE_CHECKING:
     from stacktui.model.diagnostic import Diagnostic
     from stacktui.operations.session import Session
     from stacktui.pipelines.graph import PipelineDescription
+    from stacktui.pipelines.launch import RunRequest
     from stacktui.runtime.build import LiveStack
+    from stacktui.workspace.workspace import WorkspaceSnapshot
 
 
 class PlannedStepPart(Part):
@@ -30,6 +34,8 @@ class PlannedStepPart(Part):
     """None: it depends on what an earlier step will produce."""
     reason: str
     secrets: tuple[str, ...]
+    kept: bool = False
+    """Of a retry: whether the result of the retried run stands in for it, whatever changed since."""
 
 
 class PlanDocument(Document):
@@ -54,13 +60,15 @@ class PlanDocument(Document):
     examples=(
         "stacktui plan pipelines/training.py:training -p lr=0.2",
         "stacktui plan training --set fit.step_operator=a100",
+        "stacktui plan --retry 0193a1b2 --from fit",
     ),
 )
 def plan(
     session: Session,
     target: Annotated[
-        str, Arg("The pipeline: FILE.py:NAME, or its name alone where that is clear.", complete="pipeline")
-    ],
+        str | None,
+        Arg("The pipeline: FILE.py:NAME, or its name alone where that is clear.", complete="pipeline"),
+    ] = None,
     *,
     param: Annotated[tuple[str, ...], Opt("A parameter of the pipeline, as key=value.", short="p")] = (),
     stack: Annotated[str | None, Opt("The stack; the active one without it.", complete="stack")] = None,
@@ -70,38 +78,87 @@ def plan(
         Opt("A setting of a step, above file and stack, as step.key=value: fit.retries=2.", name="set"),
     ] = (),
     no_cache: Annotated[bool, Opt("As for a run of every step, whatever ran before.")] = False,
+    retry: Annotated[
+        str | None,
+        Opt(
+            "Plan the retry of this run: pipeline, stack, parameters and settings are its own.",
+            complete="run",
+        ),
+    ] = None,
+    from_step: Annotated[
+        str | None, Opt("With --retry: the step that the retry begins with.", complete="step", name="from")
+    ] = None,
 ) -> PlanDocument:
     """Show what a run would do: for every step where it will run, whether it is cached, and why."""
-    from stacktui.pipelines.describe import describe
+    if retry is not None:
+        if target is not None or param or stack or config or settings or no_cache:
+            raise OperationError(
+                "a retry takes pipeline, stack, parameters and settings from its run: "
+                f"stacktui plan --retry {retry}" + (f" --from {from_step}" if from_step else "")
+            )
+        return _plan_of_retry(session, retry, from_step)
+    if from_step is not None:
+        raise OperationError(
+            "--from goes with --retry RUN: the results of the steps before it are that run's"
+        )
+    if target is None:
+        raise OperationError("name a pipeline, or a run: stacktui plan --retry RUN")
     from stacktui.pipelines.discover import resolve_target
-    from stacktui.pipelines.fingerprint import CodeIndex
-    from stacktui.pipelines.plan import make_plan
-    from stacktui.pipelines.snapshot import take_snapshot
-    from stacktui.validation.validate import validate_stack
+    from stacktui.pipelines.launch import RunRequest
 
     snapshot = session.snapshot()
     given = RunConfig() if config is None else read_run_config((session.start / config).absolute())
     steps = over(step_settings(settings, "--set"), given.steps)
     resolved = session.resolved(stack or given.stack, snapshot)
-    live = session.live(resolved.name)
+    with user_code():
+        request = RunRequest(
+            target=resolve_target(snapshot.root, snapshot.settings, target, folder=session.start),
+            stack=resolved,
+            params={**given.params, **pairs(param, "--param")},
+            steps=steps,
+            cache=not no_cache and given.cache is not False,
+        )
+    return _planned(session, snapshot, request)
+
+
+def _plan_of_retry(session: Session, run_id: str, from_step: str | None) -> PlanDocument:
+    from stacktui.pipelines.again import retry_request
+
+    run = run_to_retry(session.store(), run_id, from_step)
+    snapshot = session.snapshot()
+    resolved = session.resolved(run.stack, snapshot)
+    return _planned(session, snapshot, retry_request(session.workspace, snapshot, run, resolved, from_step))
+
+
+def _planned(session: Session, snapshot: WorkspaceSnapshot, request: RunRequest) -> PlanDocument:
+    """The plan of the run that would be asked for in this way."""
+    from stacktui.pipelines.describe import describe
+    from stacktui.pipelines.fingerprint import CodeIndex
+    from stacktui.pipelines.launch import steps_again
+    from stacktui.pipelines.plan import make_plan
+    from stacktui.pipelines.snapshot import take_snapshot
+    from stacktui.validation.validate import validate_stack
+
+    live = session.live(request.stack.name)
     with user_code():
         code = take_snapshot(session.workspace)
-        whole = resolve_target(snapshot.root, snapshot.settings, target, folder=session.start)
-        params = {**given.params, **pairs(param, "--param")}
-        description = describe(session.workspace, whole, params, code=code.path)
-        known_steps(description, steps)
+        description = describe(session.workspace, request.target, request.params, code=code.path)
+        known_steps(description, request.steps)
+        again = steps_again(description, request)
         made = make_plan(
             description,
             CodeIndex(code.path, tuple(code.path / root for root in description.roots)),
-            resolved,
+            request.stack,
             live.metadata_store,
-            overrides=steps,
-            cache=not no_cache and given.cache is not False,
+            overrides=request.steps,
+            cache=request.cache,
             artifacts=live.artifact_store,
             root=snapshot.root,
+            kept_from=request.retry_of if again else None,
+            again=again,
         )
     findings = (
-        *validate_stack(snapshot, session.registry(), resolved.name),
+        *validate_stack(snapshot, session.registry(), request.stack.name),
         *made.findings,
         *_missing_secrets(live, description),
     )
@@ -117,6 +174,7 @@ def plan(
                 cached=step.cached,
                 reason=step.reason,
                 secrets=step.secrets,
+                kept=step.kept,
             )
             for step in made.steps
         ),

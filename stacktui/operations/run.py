@@ -76,7 +76,11 @@ def run(
     ] = None,
     yes: Annotated[bool, Opt("With --sweep: also more than 200 runs.", short="y")] = False,
     in_process: Annotated[
-        bool, Opt("Run all steps in one process here: breakpoint() works, limits are not in force.")
+        bool,
+        Opt(
+            "Run all steps in one process here: breakpoint() works, limits are not in force, and what steps print is "
+            "shown as it is, secrets too; what is kept of it is masked."
+        ),
     ] = False,
     pdb: Annotated[
         bool, Opt("With --in-process: where a step raises, look at it with the debugger.")

@@ -120,9 +120,15 @@ def logs(
 
     store = session.store()
     run = which_run(store, run_id)
-    names = [each.name for each in store.steps(run.id)]
-    if step is not None and step not in names:
-        raise unknown(f"step in run {run.id[:13]}", step, names, f"stacktui runs show {run.id}")
+    attempts = {each.name: each.attempt for each in store.steps(run.id)}
+    if step is not None and step not in attempts:
+        raise unknown("step", step, attempts, f"stacktui runs show {run.id[:13]}", f" in run {run.id[:13]}")
+    newest = attempts[step] if step is not None else max(attempts.values(), default=1)
+    if attempt is not None and (attempt < 1 or (attempt > newest and not follow)):
+        what = f"step {step!r}" if step is not None else "a step"
+        raise OperationError(
+            f"there is no attempt {attempt} of {what} in run {run.id[:13]}; the newest is {newest}"
+        )
     if tail is not None and tail < 0:
         raise OperationError("--tail must be at least 0")
     yield from log_lines(session, store, run.id, step, attempt=attempt, follow=follow, tail=tail, raw=raw)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 from stacktui.model.run import RunStatus
 from stacktui.operations.changes import confirmed
 from stacktui.operations.documents import Document, DoneDocument, Part
-from stacktui.operations.errors import AnswerIsNo, OperationError, unknown
+from stacktui.operations.errors import AnswerIsNo, OperationError
 from stacktui.operations.following import run_events
 from stacktui.operations.run import RunStarted, launched
 from stacktui.operations.run_documents import RunRow
 from stacktui.operations.running import allowed_stack
 from stacktui.operations.table import Arg, Opt, operation
-from stacktui.operations.which_run import RUN, let_go, which_run
+from stacktui.operations.which_run import RUN, let_go, run_to_retry, which_run
 
 if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
@@ -112,15 +112,7 @@ def retry(
     from stacktui.pipelines.launch import start_run
 
     store = session.store()
-    run = which_run(store, run_id)
-    if not run.status.finished:
-        raise AnswerIsNo(
-            f"run {run.id[:13]} is {run.status}; stop it first with: stacktui runs stop {run.id[:13]}"
-        )
-    if from_step is not None:
-        names = [node.name for node in run.graph]
-        if from_step not in names:
-            raise unknown(f"step in run {run.id[:13]}", from_step, names, f"stacktui runs show {run.id}")
+    run = run_to_retry(store, run_id, from_step)
     snapshot = session.snapshot()
     resolved = allowed_stack(session, snapshot, run.stack)
     confirmed(resolved.name, resolved.protected, confirm, f"stack {resolved.name!r}")
@@ -181,6 +173,8 @@ def wait(
 
     Exit code 0 where all succeeded, 1 where one did not, 2 where one goes on after the timeout.
     """
+    if timeout is not None and timeout < 0:
+        raise OperationError("--timeout must be at least 0")
     store = session.store()
     ids = [which_run(store, each).id for each in run_ids]
     until = None if timeout is None else time.monotonic() + timeout

@@ -64,6 +64,8 @@ def label(
     for key in remove:
         if key not in run.labels:
             raise OperationError(f"run {run.id[:13]} has no label {key!r}{nearest(key, run.labels)}")
+    if both := [key for key in remove if key in wanted]:
+        raise OperationError(f"label {both[0]!r} is both set and taken away; say one")
     kept = {key: value for key, value in run.labels.items() if key not in remove}
     store.update_run(run.id, labels={**kept, **wanted})
     session.changed(runs=[run.id])

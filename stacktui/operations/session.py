@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stacktui.model.category import Category
 from stacktui.operations.attention import Attention
 from stacktui.operations.errors import OperationError, unknown
-from stacktui.operations.table import Operation, ReadOnlyRefused
 
 if TYPE_CHECKING:
     from stacktui.categories.base import Caller, StackComponent
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
     from stacktui.model.component import Component, ComponentId
     from stacktui.model.stack import ResolvedStack
+    from stacktui.operations.table import Operation
     from stacktui.runtime.build import LiveStack
     from stacktui.validation.probes import ProbeBoard
     from stacktui.workspace.active import ActiveStack
@@ -319,6 +319,8 @@ def run_operation(session: Session, operation: Operation, /, **arguments: Any) -
     `ReadOnlyRefused` for one that writes in a read-only session, `OperationError` in words.
     """
     if operation.writes and session.readonly:
+        from stacktui.operations.table import ReadOnlyRefused
+
         raise ReadOnlyRefused(f"{operation.name} writes, and this session is read-only")
     return operation.function(session, **arguments)
 

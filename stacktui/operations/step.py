@@ -67,7 +67,7 @@ def show(
     run = which_run(store, run_id)
     steps = {each.name: each for each in store.steps(run.id)}
     if step not in steps:
-        raise unknown(f"step in run {run.id[:13]}", step, steps, f"stacktui runs show {run.id}")
+        raise unknown("step", step, steps, f"stacktui runs show {run.id[:13]}", f" in run {run.id[:13]}")
     found = steps[step]
     metrics = {point.key: point.value for point in store.metrics(run.id) if point.source == step}
     return StepDocument(
@@ -112,7 +112,7 @@ def run(
     found = which_run(store, run_id)
     steps = {each.name: each for each in store.steps(found.id)}
     if step not in steps:
-        raise unknown(f"step in run {found.id[:13]}", step, steps, f"stacktui runs show {found.id}")
+        raise unknown("step", step, steps, f"stacktui runs show {found.id[:13]}", f" in run {found.id[:13]}")
     workspace = session.workspace
     spec = again_spec(
         store, workspace.state, found, steps[step], today=workspace.root.resolve() if today else None
@@ -124,7 +124,7 @@ def run(
         step=step,
         code="today" if today else "of the run",
         ok=error is None,
-        duration_s=said.get("duration_s"),
+        duration_s=None if (took := said.get("duration_s")) is None else round(took, 6),
         outputs=tuple(ReturnedPart(**each) for each in said.get("outputs", ())),
         error=None if error is None else ErrorPart(**error),
     )

@@ -11,10 +11,9 @@ from pydantic import Field
 
 from stacktui.model.base import now
 from stacktui.model.run import Run, RunStatus
-from stacktui.operations.attention import LeaveRunning
 from stacktui.operations.documents import Document, Moment, Part
 from stacktui.operations.errors import OperationError, nearest
-from stacktui.operations.following import RunEvent, RunTail
+from stacktui.operations.following import RunEvent, RunTail, followed
 
 if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Combinations that are started without `--yes`."""
-_POLL_S = 0.1
 _ALL_EVERY_S = 2.0
 _MOST_COMPARED = 1000
 
@@ -172,27 +170,9 @@ def sweep_events(
     tail = _GroupTail(session, store, group, started)
     runs = tuple(SweptPart(run_id=each.run_id, values=each.values) for each in started)
     tail.pending.append(SweepBegan(group=group, at=now(), runs=runs))
-    asked = False
-    with session.attention.looking_on():
-        while True:
-            try:
-                while tail.pending:
-                    yield tail.pending.popleft()
-                if tail.finished:
-                    break
-                tail.read()
-                if not tail.pending:
-                    session.attention.pause(_POLL_S)
-            except KeyboardInterrupt:
-                if asked:
-                    yield tail.own("left_running", stopping=True)
-                    raise
-                asked = True
-                tail.stop()
-                tail.pending.append(tail.own("stop_requested"))
-            except LeaveRunning:
-                yield tail.own("left_running", stopping=asked)
-                return
+    yield from followed(session, tail)
+    if not tail.finished:
+        return
     compared = compare_runs(store, [store.run(each.run_id) for each in started], group=group)
     statuses = {run.status for run in compared.runs}
     status = RunStatus.CANCELLED

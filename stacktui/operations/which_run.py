@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from stacktui.operations.errors import OperationError
+from stacktui.operations.errors import AnswerIsNo, OperationError, unknown
 from stacktui.operations.table import Arg
 
 if TYPE_CHECKING:
@@ -38,6 +38,22 @@ def which_run(store: MetadataStore, text: str) -> Run:
             else "nothing has run yet; start with: stacktui run pipelines/hello.py:hello"
         )
     return store.run(newest[-1].id)
+
+
+def run_to_retry(store: MetadataStore, text: str, from_step: str | None) -> Run:
+    """The run to retry, from a step of its own where one is named. Raises `AnswerIsNo` where it still goes on."""
+    run = which_run(store, text)
+    if not run.status.finished:
+        raise AnswerIsNo(
+            f"run {run.id[:13]} is {run.status}; stop it first with: stacktui runs stop {run.id[:13]}"
+        )
+    if from_step is not None:
+        names = [node.name for node in run.graph]
+        if from_step not in names:
+            raise unknown(
+                "step", from_step, names, f"stacktui runs show {run.id[:13]}", f" in run {run.id[:13]}"
+            )
+    return run
 
 
 def let_go(session: Session, store: MetadataStore, run: Run) -> bool:

@@ -86,8 +86,8 @@ def told(arguments: list[str]) -> tuple[dict[str, Any], int]:
 
 
 def answer(descriptor: int, document: Mapping[str, Any]) -> None:
-    """In the child: what the caller gets."""
-    with os.fdopen(descriptor, "wb") as pipe:
+    """In the child: what the caller gets. Where that is gone, as it was killed, nobody is told."""
+    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as pipe:
         pipe.write(json.dumps(document).encode("ascii") + b"\n")
 
 

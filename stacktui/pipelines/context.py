@@ -50,8 +50,11 @@ class StepContext:
         self._secrets = {reference: SecretValue(secrets[reference]) for reference in secrets}
         self._live = live
         self._channel = channel
-        self.logger = logging.getLogger(f"stacktui.step.{spec.step}")
+
+    @property
+    def logger(self) -> logging.Logger:
         """Its lines stand in the step's log."""
+        return logging.getLogger(f"stacktui.step.{self._spec.step}")
 
     @property
     def run(self) -> RunContext:

@@ -71,7 +71,7 @@ def run_step(
         value = _called(step, arguments)
         outputs = _kept(value, spec, store, scratch)
         if step.options.on_success is not None:
-            call_hook(step.options.on_success, None)
+            call_hook(step.options.on_success, None, spec.run)
     except StepCancelled as error:
         # Why it was told to end, and which hook is for that, whoever told it knows.
         failure, told = as_step_error(error, spec, masker), False
@@ -80,7 +80,7 @@ def run_step(
             on_error(error)
         failure = as_step_error(error, spec, masker)
         if step is not None and step.options.on_failure is not None and spec.last_attempt:
-            call_hook(step.options.on_failure, error)
+            call_hook(step.options.on_failure, error, spec.run)
     _restore(variables)
     if scratch.is_dir():
         shutil.rmtree(scratch, ignore_errors=True)
@@ -183,6 +183,9 @@ def as_step_error(error: BaseException, spec: StepSpec, masker: Masker) -> StepE
     kind = type(error).__name__
     if isinstance(error, SystemExit):
         message = f"the step ended itself by sys.exit({'' if error.code is None else repr(error.code)})"
+    elif isinstance(error, StepCancelled):
+        # The runner says by itself why it ended a step; nobody has told this one.
+        message = f"the step's process got {signal.SIGTERM.name}, and not from its run: from the step itself or by hand"
     elif isinstance(error, KeyboardInterrupt):
         message = f"the step was interrupted ({signal.SIGINT.name}, or it raised KeyboardInterrupt itself)"
     elif isinstance(error, (WrongOutputs, PipelineBroken, ComponentError)):

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from stacktui.model.base import now
-from stacktui.model.execution import StepResult, StepSpec
+from stacktui.model.execution import RunContext, StepResult, StepSpec
 from stacktui.model.run import StepError, StepStatus
+from stacktui.pipelines.frames import one_line, user_frames
 from stacktui.pipelines.importing import load_pipeline, load_step
 
 
@@ -31,7 +32,7 @@ class StepFailed(Exception):
         """The user's frames, as far as they are known."""
 
 
-def call_hook(hook: Callable[..., Any], error: BaseException | None) -> None:
+def call_hook(hook: Callable[..., Any], error: BaseException | None, run: RunContext) -> None:
     """Call a hook: with the error, if there is one and the hook takes an argument. Never raises."""
     name = getattr(hook, "__name__", repr(hook))
     try:
@@ -45,8 +46,16 @@ def call_hook(hook: Callable[..., Any], error: BaseException | None) -> None:
             hook(error)
         else:
             hook()
-    except BaseException:
-        logging.getLogger("stacktui.hooks").exception("the hook %s failed", name)
+    except BaseException as failure:
+        if failure.__context__ is error:
+            # The step's own error stands where that belongs.
+            failure.__context__ = None
+        code, workspace = Path(run.code_path), Path(run.workspace)
+        try:
+            said = user_frames(failure, code, workspace).rstrip() or one_line(failure, code, workspace)
+        except Exception:
+            said = type(failure).__name__
+        logging.getLogger("stacktui.hooks").error("the hook %s failed\n%s", name, said)
 
 
 def run_hook(spec: StepSpec) -> StepResult:
@@ -63,7 +72,7 @@ def run_hook(spec: StepSpec) -> StepResult:
         )
         hook = getattr(options, spec.hook or "", None)
         if hook is not None:
-            call_hook(hook, None if spec.hook_error is None else StepFailed(spec.hook_error))
+            call_hook(hook, None if spec.hook_error is None else StepFailed(spec.hook_error), spec.run)
     except BaseException as error:
         failure = StepError(type=type(error).__name__, message=str(error))
     return StepResult(

@@ -127,7 +127,8 @@ class InProcess(Places):
 
     def _watch(self) -> None:
         """Somebody else may ask the run to stop while a step has the main thread."""
-        requests = Requests(self._store, self._file.run.run_id)
+        folder = Path(self._file.run.state) / "runs" / self._file.run.run_id
+        requests = Requests(self._store, self._file.run.run_id, folder=folder)
         while not self._over.wait(_LOOK_EVERY_S):
             if requests.stop_wanted():
                 os.kill(os.getpid(), signal.SIGTERM)

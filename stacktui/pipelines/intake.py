@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from stacktui.categories.errors import ComponentError, Unsupported
 from stacktui.categories.metadata_store import MetadataStore
@@ -110,7 +111,11 @@ class Intake:
                 self._metrics_due = time.monotonic() + _METRICS_EVERY_S
             self._metrics.setdefault(step, []).append(
                 Metric.model_construct(
-                    key=event.key, value=event.value, step=event.step, at=event.at, source=step
+                    key=self._masker(event.key),
+                    value=event.value,
+                    step=event.step,
+                    at=event.at,
+                    source=step,
                 )
             )
         elif isinstance(event, Progress):
@@ -120,9 +125,9 @@ class Intake:
             if time.monotonic() >= self._progress_due.get(step, 0.0):
                 self._write_progress(step)
         elif isinstance(event, ParamsLogged):
-            self._store.log_params(self._run_id, event.params)
+            self._store.log_params(self._run_id, _masked(event.params, self._masker))
         elif isinstance(event, FileLogged):
-            self._store.log_file(self._run_id, step, event.name, event.artifact)
+            self._store.log_file(self._run_id, step, self._masker(event.name), event.artifact)
         elif isinstance(event, Alert):
             self._store.post(
                 InboxItem(
@@ -228,3 +233,14 @@ class Intake:
         except ComponentError:
             # Somebody was quicker.
             return self._store.inbox_item(question)
+
+
+def _masked(value: Any, masker: Masker) -> Any:
+    """Plain values as JSON has them, without secrets in their texts and keys."""
+    if isinstance(value, str):
+        return masker(value)
+    if isinstance(value, Mapping):
+        return {masker(key): _masked(item, masker) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(item, masker) for item in value]
+    return value

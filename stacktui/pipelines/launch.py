@@ -113,7 +113,7 @@ def start_run(
     )
     components = _components(snapshot, request.stack)
     settings = _settings(description, request)
-    again = _again(description, request)
+    again = steps_again(description, request)
     where = {
         node.name: IN_PROCESS if request.in_process else where_of(node, request.stack, request.steps)
         for node in description.steps
@@ -333,8 +333,8 @@ def _settings(description: PipelineDescription, request: RunRequest) -> dict[str
     return {node.name: settings_of(node, request.stack, request.steps) for node in description.steps}
 
 
-def _again(description: PipelineDescription, request: RunRequest) -> tuple[str, ...]:
-    """The step that a retry begins with and all after it, in order."""
+def steps_again(description: PipelineDescription, request: RunRequest) -> tuple[str, ...]:
+    """The step that a retry begins with and all after it, in order. Raises `PipelineBroken`."""
     if request.from_step is None:
         return ()
     if request.retry_of is None:

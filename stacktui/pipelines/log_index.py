@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from array import array
 from bisect import bisect_right
 from collections import deque
@@ -19,6 +20,7 @@ from stacktui.model.execution import LogLine
 from stacktui.pipelines.logs import PARTIAL, count_lines, parsed_record, single_lines, tail_offset
 
 _BLOCK = 1 << 18
+_STYLING = re.compile(rb"\\u001b\[[0-9;:]*m")
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 MOST_HITS = 1_000_000
 """Hits that are kept; a search ends there."""
@@ -237,8 +239,12 @@ class LogSearch:
             return 0
         self._ends[block] = len(data)
         self.count -= len(self._hits.pop(block, ()))
+        size = len(data)
+        if b"\\u001b[" in data:
+            # Found is what is shown: without colours.
+            data = _STYLING.sub(b"", data)
         if self._raw and self._raw not in data.lower():
-            return len(data)
+            return size
         hits = array("Q")
         line = self._index.first_of(block)
         for record in data.splitlines():
@@ -252,7 +258,7 @@ class LogSearch:
             self._hits[block] = hits
             self.count += len(hits)
         # Reading what was found costs more than looking for it.
-        return len(data) * (4 if hits else 1)
+        return size * (4 if hits else 1)
 
 
 def _lines_of(record: bytes) -> list[LogLine]:

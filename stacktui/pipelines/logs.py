@@ -60,7 +60,12 @@ def log_folder(state: Path, run_id: str) -> Path:
 
 def log_path(state: Path, run_id: str, step: str, attempt: int) -> Path:
     """The log of one attempt; it may not exist yet."""
-    return log_folder(state, run_id) / f"{quote(step, safe='')}.{attempt}{_SUFFIX}"
+    return log_folder(state, run_id) / log_name(step, attempt)
+
+
+def log_name(step: str, attempt: int) -> str:
+    """The name of one attempt's log in its run's folder."""
+    return f"{quote(step, safe='')}.{attempt}{_SUFFIX}"
 
 
 def step_logs(state: Path, run_id: str, step: str | None = None) -> list[StepLog]:

@@ -54,6 +54,8 @@ class PlannedStep(Noun):
     """Why, in plain words."""
     secrets: tuple[str, ...] = ()
     """The secrets that the step itself names, as `name.key`."""
+    kept: bool = False
+    """Whether it is the result of the run that is retried that stands in for it, whatever changed since."""
 
 
 class Plan(Noun):
@@ -139,6 +141,7 @@ class _Draft(NamedTuple):
     """Its cache key without inputs: two steps that differ in it never have one key. None: no key at all."""
     torn: bool = False
     """An earlier result is there, but not its content: a step that puts the same content makes it whole."""
+    kept: bool = False
 
 
 class _Planner:
@@ -207,6 +210,7 @@ class _Planner:
                     cached=cached,
                     reason=reason,
                     secrets=tuple(str(item) for item in draft.node.secrets),
+                    kept=draft.kept,
                 )
             )
         return planned
@@ -232,7 +236,7 @@ class _Planner:
             kept = self._kept.of(node, StepRun(run_id="", name=node.name, position=0, params=node.params))
             if kept is not None:
                 self._stands_in[node.name] = kept[0]
-                return _Draft(node, True, kept[1].partition(";")[0], None, None)
+                return _Draft(node, True, kept[1].partition(";")[0], None, None, kept=True)
         if not node.outputs:
             return _Draft(node, False, "it has no outputs", None, None)
         if not may_cache(node, settings):

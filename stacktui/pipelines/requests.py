@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from stacktui.categories.metadata_store import MetadataStore
 
@@ -13,10 +14,17 @@ LOOK_EVERY_S = 0.25
 class Requests:
     """Reads the requests to one run."""
 
-    def __init__(self, store: MetadataStore, run_id: str, after: int = 0) -> None:
-        """Those after an event's number: a run that was resumed is not stopped by what was asked of it before."""
+    def __init__(
+        self, store: MetadataStore, run_id: str, after: int = 0, *, folder: Path | None = None
+    ) -> None:
+        """Those after an event's number: a run that was resumed is not stopped by what was asked of it before.
+
+        `folder` is the run's. Where that is gone, as when its workspace was removed or moved, nobody can see the run
+        or ask anything of it any more: that is a request to stop.
+        """
         self._store = store
         self._run_id = run_id
+        self._folder = folder
         self._next_look = 0.0
         self._newest_event = 0
         self._newest_request = after
@@ -31,6 +39,8 @@ class Requests:
         if self.due_in_s > 0:
             return False
         self._next_look = time.monotonic() + LOOK_EVERY_S
+        if self._folder is not None and is_gone(self._folder):
+            return True
         newest = self._store.last_event()
         if newest == self._newest_event:
             return False
@@ -39,6 +49,18 @@ class Requests:
         for request in requests:
             self._newest_request = request.id
         return any(request.data.get("what") == "stop" for request in requests)
+
+
+def is_gone(folder: Path) -> bool:
+    """Whether a run's folder was removed or moved: then nothing can be written of the run, nor read."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        # A disk that does not answer is not one that says no.
+        return False
+    return False
 
 
 class Stop:

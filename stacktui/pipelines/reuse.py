@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from stacktui.categories.metadata_store import MetadataStore
+from stacktui.categories.metadata_store import MetadataStore, StepChange
 from stacktui.categories.private import create_file
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.base import now
@@ -38,7 +38,7 @@ class Reuse:
     def __init__(self, file: RunFile, live: LiveStack, store: MetadataStore, left: Left) -> None:
         self._left = left
         self._file = file
-        self._live = live
+        self._artifacts = live.artifact_store
         self._store = store
         code = Path(file.run.code_path)
         self._code = CodeIndex(code, tuple(code / root for root in file.run.roots))
@@ -46,8 +46,9 @@ class Reuse:
         self._asked_at = asked_at(file.run.run_id)
         self._outputs: dict[str, Mapping[str, ArtifactRef]] = dict(left.outputs)
         self._earlier: dict[tuple[str, str], ArtifactRef] = {}
+        self._near = self._artifacts.root.startswith("file:")
         kept_from = file.kept_from
-        self._kept = None if kept_from is None else Kept(kept_from, file.again, store, live.artifact_store)
+        self._kept = None if kept_from is None else Kept(kept_from, file.again, store, self._artifacts)
 
     def find_earlier_artifacts(self) -> None:
         """Those of earlier runs, all at once: what "latest" means does not change while the run goes on.
@@ -120,24 +121,27 @@ class Reuse:
             error=None,
         )
 
-    def stand_in(self, record: StepRun) -> bool:
-        """Let an earlier result stand in for a step, if there is one: recorded, with its metrics."""
+    def is_quick(self, position: int) -> bool:
+        """Whether it takes no time to see if an earlier result may stand in: no files and no network are in it."""
+        return self._near and not self._file.description.steps[position].depends_on
+
+    def stand_in(self, record: StepRun) -> StepChange | None:
+        """Let an earlier result stand in for a step, if there is one: what is to be recorded, with its metrics."""
         node = self._file.description.steps[record.position]
         if node.name in self._file.again:
-            return False
+            return None
         if self._kept is not None and (found := self._kept.of(node, record)) is not None:
             earlier, reason = found
         elif record.cache_key is not None and self._file.cache:
-            cached = find_cached(
-                self._store, node, record.cache_key, self._live.artifact_store, at=self._asked_at
-            )
+            cached = find_cached(self._store, node, record.cache_key, self._artifacts, at=self._asked_at)
             if cached is None:
-                return False
+                return None
             earlier, reason = cached, f"run {cached.run_id} did the same in step `{cached.step}`"
         else:
-            return False
+            return None
         at = now()
-        self._store.record_step(
+        self.keep(node.name, dict(earlier.outputs))
+        return StepChange(
             record.model_copy(
                 update={
                     "status": StepStatus.CACHED,
@@ -151,5 +155,3 @@ class Reuse:
             metrics=[point.model_copy(update={"source": node.name}) for point in earlier.metrics],
             input_links=record.inputs,
         )
-        self.keep(node.name, dict(earlier.outputs))
-        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stacktui.categories.errors import ComponentError
-from stacktui.categories.metadata_store import MetadataStore
+from stacktui.categories.metadata_store import MetadataStore, StepChange
 from stacktui.categories.orchestrator import StepHandle
 from stacktui.categories.private import make_folder
 from stacktui.model.artifact import Artifact, ArtifactRef
@@ -25,7 +26,7 @@ from stacktui.model.stack import StepSettings
 from stacktui.pipelines.graph import StepNode
 from stacktui.pipelines.hook_runs import HookRuns, HookSaid
 from stacktui.pipelines.intake import Intake, StepSink
-from stacktui.pipelines.logs import LogWriter, log_folder, log_path
+from stacktui.pipelines.logs import LogWriter, log_folder, log_name
 from stacktui.pipelines.places import Places
 from stacktui.pipelines.requests import Stop
 from stacktui.pipelines.resume import Left, keep_attempt
@@ -34,6 +35,7 @@ from stacktui.pipelines.reuse import Reuse
 from stacktui.pipelines.runfile import RunFile
 from stacktui.pipelines.schedule import Schedule
 from stacktui.pipelines.specs import SpecMaker
+from stacktui.pipelines.unwritten import Unwritten
 from stacktui.runtime.build import LiveStack
 
 _STOPPED_WITHIN_S = 30.0
@@ -94,6 +96,8 @@ class RunLoop:
         self._retries = Retries(left.attempts)
         self._attempts = left.attempts
         self._running: dict[int, _Running] = {}
+        self._logs = log_folder(Path(file.run.state), file.run.run_id)
+        self._unwritten = Unwritten(store)
         self._cancelled = False
         self._stopping = False
         self._stop_deadline = 0.0
@@ -101,10 +105,17 @@ class RunLoop:
 
     def run(self) -> tuple[RunStatus, str | None]:
         """Run all steps; how the run ended, and its error in one line. Raises `ComponentError`."""
-        make_folder(log_folder(Path(self._file.run.state), self._file.run.run_id))
+        make_folder(self._logs)
         self._reuse.find_earlier_artifacts()
-        while not self._schedule.finished or self._hooks:
-            self._go_on()
+        try:
+            while not self._schedule.finished or self._hooks:
+                self._go_on()
+        except BaseException:
+            # What has ended has ended, whatever it is that ends the run.
+            with contextlib.suppress(Exception):
+                self._unwritten.write()
+            raise
+        self._unwritten.write()
         self._call_the_pipelines_hook()
         self._intake.flush()
         if self._cancelled:
@@ -143,9 +154,16 @@ class RunLoop:
             self._waiting.append(failed)
         self._launch_waiting()
         while self._schedule.ready and len(self._waiting) < _AHEAD:
-            record = self._reuse.record(self._schedule.take())
-            if self._reuse.stand_in(record):
-                self._schedule.done(record.position)
+            position = self._schedule.take()
+            if not self._reuse.is_quick(position):
+                self._unwritten.write()
+            record = self._reuse.record(position)
+            if self._unwritten.may_answer(record.cache_key):
+                # It may be what stands in.
+                self._unwritten.write()
+            if (change := self._reuse.stand_in(record)) is not None:
+                self._unwritten.add(change)
+                self._schedule.done(position)
             else:
                 self._waiting.append(record)
                 self._launch_waiting()
@@ -164,19 +182,18 @@ class RunLoop:
 
     def _launch(self, record: StepRun) -> None:
         node = self._nodes[record.position]
-        run = self._file.run
         changes: dict[str, Any] = {"status": StepStatus.RUNNING, "started_at": now()}
         if record.status is StepStatus.RETRYING:
             keep_attempt(self._store, record)
             changes |= {"attempt": record.attempt + 1, "finished_at": None, "error": None}
         started = record.model_copy(update=changes)
         position, attempt = started.position, started.attempt
-        log = LogWriter(log_path(Path(run.state), run.run_id, node.name, attempt))
+        log = LogWriter(self._logs / log_name(node.name, attempt))
         sink = StepSink(log, self._masker, lambda event: self._queue.put(_Said(position, event)))
         last = self._retries.is_last(node.name, attempt, self._settings(node))
         spec = self._specs.make(node, attempt, self._reuse.inputs_of(node), last=last)
         # Durable before anybody can see that it runs.
-        self._store.record_step(started, input_links=started.inputs)
+        self._unwritten.write(StepChange(started, input_links=started.inputs))
         try:
             handle = self._places.submit(record.where, spec, sink)
         except ComponentError as error:
@@ -199,6 +216,7 @@ class RunLoop:
         retry = self._retries.next_in_s()
         if retry is not None:
             pause = min(pause, retry)
+        self._unwritten.write()
         try:
             item = self._queue.get(timeout=max(pause, 0.001))
         except queue.Empty:
@@ -244,7 +262,7 @@ class RunLoop:
         ended = running.record.model_copy(
             update={"status": status, "finished_at": result.finished_at, "error": result.error}
         )
-        self._store.record_step(ended, metrics=metrics)
+        self._unwritten.write(StepChange(ended, metrics=metrics))
         if again:
             self._intake.waits(node.name, self._retries.add(ended, settings), ended.attempt)
             return
@@ -281,18 +299,15 @@ class RunLoop:
             )
             for name, reference in result.outputs.items()
         ]
-        self._store.record_step(
-            record.model_copy(
-                update={
-                    "status": StepStatus.SUCCEEDED,
-                    "finished_at": at,
-                    "outputs": {name: reference.id for name, reference in result.outputs.items()},
-                }
-            ),
-            artifacts=artifacts,
-            metrics=metrics,
-            input_links={},
+        ended = record.model_copy(
+            update={
+                "status": StepStatus.SUCCEEDED,
+                "finished_at": at,
+                "outputs": {name: reference.id for name, reference in result.outputs.items()},
+            }
         )
+        # In a chain with the beginning of the next one: two changes cost hardly more than one.
+        self._unwritten.add(StepChange(ended, artifacts, metrics, {}))
         self._reuse.keep(node.name, dict(result.outputs))
         self._schedule.done(record.position)
 
@@ -341,6 +356,7 @@ class RunLoop:
                     params=node.params,
                 )
             )
+        self._unwritten.write()
         if records:
             self._store.record_steps(records)
 

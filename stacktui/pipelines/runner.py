@@ -25,7 +25,7 @@ from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.secretref import SecretRef
 from stacktui.pipelines.admission import Admission
 from stacktui.pipelines.places import Places
-from stacktui.pipelines.requests import Requests, Stop
+from stacktui.pipelines.requests import Requests, Stop, is_gone
 from stacktui.pipelines.reserve import Reserve
 from stacktui.pipelines.resume import Left, take_up
 from stacktui.pipelines.retention.marks import leave_mark
@@ -65,16 +65,19 @@ def execute(
         store = live.metadata_store
         with store.hold(run.run_id):
             _check_open(store, run.run_id, resumed_after is not None)
-            reserve = Reserve(Path(run.state) / "runs" / run.run_id)
+            folder = Path(run.state) / "runs" / run.run_id
+            reserve = Reserve(folder)
             try:
                 leave_mark(live.artifact_store, store, Path(run.workspace))
                 return _execute(file, live, store, masker, resumed_after, places)
             except BaseException as error:
-                _record_crash(store, run.run_id, error, masker, reserve)
+                if not is_gone(folder):
+                    _record_crash(store, run.run_id, error, masker, reserve)
                 raise
             finally:
                 reserve.release()
-                tell_the_end(file, store, masker)
+                if not is_gone(folder):
+                    tell_the_end(file, store, masker)
 
 
 def _check_open(store: MetadataStore, run_id: str, resumed: bool) -> None:
@@ -97,7 +100,8 @@ def _execute(
     run_id = file.run.run_id
     if resumed_after == _NOW:
         resumed_after = store.last_event()
-    stop = Stop(Requests(store, run_id, resumed_after or 0))
+    folder = Path(file.run.state) / "runs" / run_id
+    stop = Stop(Requests(store, run_id, resumed_after or 0, folder=folder))
     signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.ask())
     left = Left() if resumed_after is None else take_up(store, file, live.artifact_store)
 
@@ -119,7 +123,7 @@ def _execute(
         if file.lineage:
             from stacktui.pipelines.lineage_consumer import start_consumer
 
-            start_consumer(Path(file.run.state) / "runs" / run_id)
+            start_consumer(folder)
         return _steps(file, live, store, masker, stop, left, places)
     finally:
         admission.release()

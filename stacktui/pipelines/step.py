@@ -312,7 +312,7 @@ def _made(function: Callable[..., Any], options: Mapping[str, Any], base: Step[A
     before = base.options if base else StepOptions()
     name = options.get("name", before.name)
     if name is not None and not STEP_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot name a step; use letters, digits, '_' and '-'")
+        raise ValueError(f"{name[:120]!r} cannot name a step; use up to 100 letters, digits, '_' and '-'")
     try:
         cache_for = duration_seconds(options["cache_for"]) if "cache_for" in options else before.cache_for_s
     except ValueError as error:

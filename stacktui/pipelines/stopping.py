@@ -30,7 +30,7 @@ def stop_run(store: MetadataStore, run: Run, *, force: bool = False) -> str:
     name = f"run {run.id[:13]}"
     if run.status.finished:
         return f"{name} is {run.status}: there is nothing to stop"
-    earlier = _last_stop(store, run.id)
+    earlier = last_stop(store, run.id)
     waited = None if earlier is None else (now() - earlier.at).total_seconds()
     if not force and (waited is None or waited < WITHOUT_EFFECT_S):
         if earlier is None:
@@ -104,8 +104,8 @@ def _record_killed(store: MetadataStore, run_id: str) -> None:
         )
 
 
-def _last_stop(store: MetadataStore, run_id: str) -> Event | None:
-    """The first request to stop of the run's present life."""
+def last_stop(store: MetadataStore, run_id: str) -> Event | None:
+    """The first request to stop of the run's present life; None where nobody asked. Blocks: reads the store."""
     stops = [event for event in store.requests(run_id) if event.data.get("what") == "stop"]
     for stop in stops:
         later = store.events(stop.id, run_id=run_id)

@@ -75,6 +75,7 @@ class Worker:
         self._capture.start(out, err)
         with tempfile.TemporaryDirectory(prefix=SCRATCH + os.environ.get(MARK, "")) as scratch:
             self.scratch = Path(scratch)
+            own = self.scratch / "step"
             hello = {"type": "hello", "protocol": PROTOCOL, "pid": os.getpid(), "scratch": scratch}
             self._link.send(hello)
             while (message := self._link.receive()) is not None:
@@ -84,7 +85,7 @@ class Worker:
                     except Exception as error:
                         self._broken = error
                 elif message["type"] == "step":
-                    self._step(message, Path(scratch))
+                    self._step(message, own)
         if self._live is not None:
             self._live.close()
 
@@ -110,7 +111,7 @@ class Worker:
         self._masker.add(named.values())
         spec = StepSpec.model_validate({**message["spec"], "run": self._run})
         self._channel.step = spec.step
-        self._channel.scratch = scratch / "step"
+        self._channel.scratch = scratch
         started = now()
         self._busy = True
         if self._relay is not None:
@@ -121,7 +122,7 @@ class Worker:
         set_context(StepContext(spec, named, self._live, self._channel))
         try:
             self._channel.store = store = self._live.artifact_store
-            result = run_step(spec, store, self._channel.scratch, self._masker)
+            result = run_step(spec, store, scratch, self._masker)
         except Exception as error:
             # Before the step itself: the stack cannot be made here.
             result = _failed(started, error, self._masker)

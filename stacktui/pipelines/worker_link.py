@@ -15,6 +15,7 @@ from typing import Any
 
 from stacktui.categories.artifact_store import ArtifactStore
 from stacktui.flavors.local.worker_output import WorkerOutput
+from stacktui.flavors.local.worker_pipe import message_of
 from stacktui.model.artifact import ArtifactRef
 from stacktui.model.execution import LogLine, StepEvent
 from stacktui.model.masking import Masker
@@ -88,7 +89,7 @@ class Link:
                     time.sleep(timeout_s)
                 return None
             *lines, self._buffer = (self._buffer + block).split(b"\n")
-            self._arrived.extend(map(json.loads, lines))
+            self._arrived.extend(map(message_of, lines))
         return self._arrived.pop(0)
 
     def _write(self, data: bytes) -> None:

@@ -243,7 +243,7 @@ class LiveStack:
             name=component.name,
             workspace=self._workspace,
             state=self._state,
-            user_data=user_data_folder(),
+            user_data=user_data_folder,
             store=self._store_for(component.category),
             artifact_store=self._artifacts_for(component.category),
             channel=self._channel,

@@ -30,10 +30,12 @@ def user_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
 class LazySurroundings(Surroundings):
     """Surroundings whose metadata store is made when a component first asks for it.
 
-    So a component that keeps nothing there works even if the store cannot be made.
+    So a component that keeps nothing there works even if the store cannot be made. The user's own folder is looked for
+    as late: few ask.
     """
 
     _store: Callable[[], MetadataStore | None]
+    _user_data: Callable[[], Path]
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class LazySurroundings(Surroundings):
         name: str,
         workspace: Path,
         state: Path,
-        user_data: Path,
+        user_data: Callable[[], Path],
         store: Callable[[], MetadataStore | None],
         artifact_store: Callable[[], ArtifactStore] | None,
         channel: StepChannel | None,
@@ -49,11 +51,13 @@ class LazySurroundings(Surroundings):
         caller: Caller,
     ) -> None:
         object.__setattr__(self, "_store", store)
+        object.__setattr__(self, "_user_data", user_data)
         super().__init__(
             name=name,
             workspace=workspace,
             state=state,
-            user_data=user_data,
+            # Not kept: the property below asks.
+            user_data=state,
             artifact_store=artifact_store,
             channel=channel,
             environment=environment,
@@ -68,6 +72,15 @@ class LazySurroundings(Surroundings):
     @metadata_store.setter
     def metadata_store(self, _: MetadataStore | None) -> None:
         """The dataclass's own initialiser writes its default here."""
+
+    @property
+    def user_data(self) -> Path:
+        """The user's own data folder."""
+        return self._user_data()
+
+    @user_data.setter
+    def user_data(self, _: Path) -> None:
+        """The dataclass's own initialiser writes here."""
 
     def __repr__(self) -> str:
         # The inherited one would make the store, and would show the environment.

@@ -95,7 +95,7 @@ class WorkbenchApp(App[int]):
 
     @property
     def first(self) -> First | None:
-        """What `start` loaded while Textual was imported."""
+        """What `start` loaded before Textual was imported."""
         return self._prefetch.take(_FIRST_SECONDS) if self._prefetch else None
 
     def on_ready(self) -> None:
@@ -209,6 +209,10 @@ class WorkbenchApp(App[int]):
         screen = screen_class(name)(**{**PLACES[name].params, **params})
         screen.place = name
         screen.crumb = screen.crumb or Clean(PLACES[name].title)
+        # What Textual would do at the first `Resize`: after the first frame, whose styles it would work out anew.
+        breakpoints = sorted(screen.HORIZONTAL_BREAKPOINTS or (), reverse=True)
+        if width := next((name for least, name in breakpoints if self.size.width >= least), ""):
+            screen.set_class(True, width, update=False)
         return screen
 
     def _root(self, name: str) -> WorkbenchScreen[Any]:

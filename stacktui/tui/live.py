@@ -102,6 +102,11 @@ class LiveView(Generic[S]):
         """Whether a load is on its way."""
         return self._in_flight > 0
 
+    @property
+    def awaited(self) -> bool:
+        """Whether its first snapshot is still to come."""
+        return self.snapshot is None and (self._stale or self.loading_now)
+
     def reload(self) -> None:
         """Ask for a fresh load. Several requests during one load become one load after it."""
         self._stale = True

@@ -111,10 +111,12 @@ def state_text(state: str) -> Clean:
 
 
 def elapsed(seconds: float | None) -> Clean:
-    """A duration in at most six characters: `0.3s`, `42s`, `3m07`, `2h05`, `3d04h`; empty for None."""
+    """A duration in at most six characters: `7ms`, `0.3s`, `42s`, `3m07`, `2h05`, `3d04h`; empty for None."""
     if seconds is None:
         return Clean("")
     seconds = max(0.0, seconds)
+    if seconds < 0.0995:
+        return Clean(f"{seconds * 1000:.0f}ms")
     if seconds < 10:
         return Clean(f"{seconds:.1f}s")
     whole = int(seconds)

@@ -1,4 +1,8 @@
-"""Starts the workbench. What the first screen shows is loaded in a thread while Textual is imported."""
+"""Starts the workbench. What the first screen shows is loaded first, in a thread, and only then is Textual imported.
+
+Side by side both compute, and Python has them take turns: that takes a tenth longer than one after the other. What
+waits for a disk or for a busy store goes on beside the import.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 _TURN_SECONDS = 0.0005
+_ALONE_SECONDS = 0.2
+"""How long the first content is waited for before Textual is imported."""
 _TICKS = 250
 """A second, while anything changes; there are none while nothing does."""
 
@@ -25,7 +31,7 @@ class First(NamedTuple):
 
 
 class Prefetch:
-    """The first frame's content, loaded beside the imports. It never raises: the ordinary load says what is wrong."""
+    """The first frame's content, loaded in a thread. It never raises: the ordinary load says what is wrong."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -59,6 +65,7 @@ def run_workbench(session: Session) -> int:
     # Loads compute in threads: a key must not wait its turn behind them, which Python makes five milliseconds long.
     sys.setswitchinterval(_TURN_SECONDS)
     prefetch = Prefetch(session)
+    prefetch.take(_ALONE_SECONDS)
     from stacktui.tui.app import WorkbenchApp
     from stacktui.tui.terminal import ended_with_terminal
 

@@ -38,7 +38,9 @@ class Stopping:
                 return
             ids = list(names) if len(done) == len(names) else []
             self._app.toast(
-                done_text(done[0]) if len(done) == 1 else Clean(f"asked {len(done)} runs to stop")
+                _in_names(done_text(done[0]), names)
+                if len(done) == 1
+                else Clean(f"asked {len(done)} runs to stop")
             )
             for run_id in ids:
                 if run_id not in self._waits:
@@ -80,3 +82,10 @@ class Stopping:
             ConfirmDialog("runs stop --force", text, "force"),
             lambda yes: self._app.doing.run("runs stop", {"run_id": run_id, "force": True}) if yes else None,
         )
+
+
+def _in_names(said: Clean, names: dict[str, Clean]) -> Clean:
+    """What was done, with the names that people know the runs by in place of their ids."""
+    for run_id, name in names.items():
+        said = clean(said.replace(f"run {run_id[:13]}", f"run {name}"))
+    return said

@@ -1,7 +1,8 @@
 """Keys in their order: each is looked at when the one before it has had its effect.
 
 Several keys may arrive at once, from quick hands over a slow link or from a paste. Without this the letters after `:`
-would be keys of the screen beneath, because the line that is to take them does not have the focus yet.
+would be keys of the screen beneath, because the line that is to take them does not have the focus yet, and `enter`
+on a screen that has just been opened would find no row.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _LONGEST_SECONDS = 1.0
 """After so long the next key goes on: an action that waits for something else must not swallow the keyboard."""
 
+_LOAD_SECONDS = 0.5
+"""So long, and once a screen, keys wait for the first rows of a screen that was opened: a store may be slow."""
+_LOOK_SECONDS = 0.005
+
 Deliver = Callable[["events.Key | events.Paste"], Awaitable[None]]
 
 
@@ -34,6 +39,8 @@ class TypeAhead:
         self._turn = 0
         self._busy = False
         self._watch: asyncio.TimerHandle | None = None
+        self._opened: tuple[object, float] = (None, 0.0)
+        """The screen whose first rows were waited for last, and until when."""
 
     async def take(self, event: events.Key | events.Paste) -> None:
         """Hand a key on, now or after those before it."""
@@ -69,8 +76,24 @@ class TypeAhead:
     async def _over(self, turn: int) -> None:
         if turn != self._turn or not self._busy:
             return
+        if self._awaits_rows():
+            asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._app.call_later, self._over, turn)
+            return
         self._busy = False
         if self._watch is not None:
             self._watch.cancel()
         if self._waiting:
             await self._hand_on(self._waiting.popleft())
+
+    def _awaits_rows(self) -> bool:
+        """Whether what has the focus, or its screen, is on the way to its first rows."""
+        from stacktui.tui.live import LiveView
+
+        if not self._app.screen_stack:
+            return False
+        screen, at = self._app.screen, asyncio.get_running_loop().time()
+        if self._opened[0] is not screen:
+            self._opened = (screen, at + _LOAD_SECONDS)
+        focused = self._app.focused
+        views = focused.ancestors_with_self if focused is not None else [screen]
+        return at < self._opened[1] and any(isinstance(view, LiveView) and view.awaited for view in views)

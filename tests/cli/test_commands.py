@@ -41,6 +41,12 @@ def test_the_first_page_has_every_noun_once(stacktui: Run) -> None:
         assert len(re.findall(rf"^  {noun} +\S", page, re.MULTILINE)) == 1
 
 
+def test_what_an_option_takes_is_said_as_it_is(stacktui: Run) -> None:
+    assert re.search(r"--at WHEN ", stacktui("schedule", "--help").out)
+    assert re.search(r"--from STEP ", stacktui("runs", "retry", "--help").out)
+    assert re.search(r"--set KEY=VALUE ", stacktui("run", "--help").out)
+
+
 def test_the_version(stacktui: Run) -> None:
     from stacktui import __version__
 
@@ -67,6 +73,7 @@ def test_the_version(stacktui: Run) -> None:
         (["runs", "show", "0193"], r"no run 0193.*stacktui runs list"),
         (["runs", "list", "--status", "done"], r"no status 'done'"),
         (["runs", "list", "--limit", "x"], r"'x' is not a valid int"),
+        (["runs", "wait", "last", "--timeout", "-1"], r"--timeout must be at least 0"),
         (["runs", "list", "--limit", "0"], r"--limit must be at least 1"),
         (["artifact", "show", "nothing"], r"no artifact nothing"),
         (["artifact", "show", "a/b"], r"no artifact 'a/b'.*stacktui artifact list"),

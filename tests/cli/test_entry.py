@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from stacktui.__main__ import Opening, wants_workbench
@@ -27,3 +30,24 @@ from stacktui.__main__ import Opening, wants_workbench
 )
 def test_what_opens(words: list[str], opening: Opening | None) -> None:
     assert wants_workbench(words) == opening
+
+
+def test_pydantic_looks_for_no_plugins_and_keeps_what_else_its_module_has() -> None:
+    program = (
+        "import sys\n"
+        "from stacktui.__main__ import _start_quickly\n"
+        "_start_quickly()\n"
+        "from stacktui.model.component import Component\n"
+        "from pydantic import TypeAdapter\n"
+        "assert TypeAdapter(int).validate_python('3') == 3\n"
+        "assert 'importlib.metadata' not in sys.modules\n"
+        "from pydantic.plugin._loader import PYDANTIC_ENTRY_POINT_GROUP\n"
+        "from pydantic.plugin import _loader\n"
+        "print(PYDANTIC_ENTRY_POINT_GROUP, 'importlib.metadata' in sys.modules)\n"
+        "try:\n"
+        "    _loader.no_such_name\n"
+        "except AttributeError as error:\n"
+        "    print('no_such_name' in str(error))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "pydantic True\nTrue\n"

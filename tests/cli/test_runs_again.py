@@ -177,6 +177,23 @@ def test_last_is_the_newest_run(stacktui: Run, failed: str, broken: Path) -> Non
     assert stacktui("step", "show", "last-1", "fit", "--json").document["attempt"] == 2
 
 
+def test_when_the_next_attempt_comes_is_said_as_far_as_it_is_known(stacktui: Run, broken: Path) -> None:
+    assert "still broken; attempt 2 at once\n" in stacktui("run", "flow").out
+    by_chance = ("--set", "fit.retry_delay=0.1", "--set", "fit.retry_jitter=0.5")
+    assert "still broken; attempt 2 in about 0.10 s\n" in stacktui("run", "flow", *by_chance).out
+
+
+def test_what_a_run_does_not_have_is_said(stacktui: Run, failed: str) -> None:
+    no_step = stacktui("runs", "logs", failed, "fti")
+    said = f"no step 'fti' in run {failed[:13]}; did you mean 'fit'? See: stacktui runs show {failed[:13]}"
+    assert (no_step.code, said in no_step.err) == (2, True)
+    no_attempt = stacktui("runs", "logs", failed, "fit", "--attempt", "9")
+    said = f"no attempt 9 of step 'fit' in run {failed[:13]}; the newest is 2"
+    assert (no_attempt.code, said in no_attempt.err) == (2, True)
+    assert stacktui("runs", "logs", failed, "--attempt", "0").code == 2
+    assert stacktui("runs", "logs", failed, "--attempt", "2").code == 0
+
+
 def test_nothing_has_run_yet(stacktui: Run) -> None:
     answer = stacktui("runs", "show", "last")
     assert (answer.code, "nothing has run yet" in answer.err) == (2, True)
@@ -188,6 +205,7 @@ def test_labels_notes_and_pins_are_kept_and_found(stacktui: Run, failed: str) ->
     assert stacktui("runs", "label", run, "--remove", "best").code == 0
     assert "did you mean 'team'" in stacktui("runs", "label", run, "--remove", "tea").err
     assert stacktui("runs", "label", run).code == 2
+    assert "both set and taken away" in stacktui("runs", "label", run, "team=x", "--remove", "team").err
     assert stacktui("runs", "note", run, "the unlucky one").code == 0
     assert stacktui("runs", "pin", run).code == 0
     document = stacktui("runs", "show", run, "--json").document

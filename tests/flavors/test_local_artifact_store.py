@@ -235,6 +235,29 @@ def test_symbolic_links_lead_nowhere_else(component: LocalArtifactStore, tmp_pat
     assert [path.name for path in outside.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("place", ["blobs", "folder", "file"])
+def test_a_link_in_the_place_of_content_leads_nowhere_else(
+    component: LocalArtifactStore, tmp_path: Path, place: str
+) -> None:
+    outside = tmp_path / "outside"
+    digest = "ab" * 32
+    stored = f"blobs/ab/{digest}"
+    target = {"blobs": outside / "blobs", "folder": outside / "ab", "file": outside / digest}[place]
+    content = {"blobs": target / "ab" / digest, "folder": target / digest, "file": target}[place]
+    content.parent.mkdir(parents=True)
+    content.write_bytes(b"not ours")
+    link = (
+        component.around.state / "artifacts" / {"blobs": "blobs", "folder": "blobs/ab", "file": stored}[place]
+    )
+    link.parent.mkdir(parents=True)
+    link.symlink_to(target)
+    with pytest.raises(ComponentError, match="leads outside"):
+        component.read_bytes(stored)
+    with pytest.raises(ComponentError, match="leads outside"):
+        component.delete(stored)
+    assert content.read_bytes() == b"not ours"
+
+
 def test_deleting_a_folder_does_not_follow_links_in_it(component: LocalArtifactStore, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

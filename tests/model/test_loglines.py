@@ -170,3 +170,9 @@ def test_a_line_that_waits_for_its_end_is_told_and_taken_back() -> None:
     written.maker.write("\r\x1b[K", 3.1)
     written.maker.finish(4.0)
     assert written.states == ["loading …", ""]
+
+
+@pytest.mark.parametrize("erase", ["\x1b[2J", "\x1b[3J", "\x1b[1J", "\x1b[H\x1b[2J\x1b[3J"])
+def test_who_clears_the_screen_erases_nothing_that_was_said(erase: str) -> None:
+    said = Written().write("before\n", f"said{erase} more", "\nafter\n")
+    assert said == ["before", "said more", "after"]

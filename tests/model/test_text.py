@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacktui.model.text import Clean, clean, clean_block
+from stacktui.model.text import Clean, clean, clean_block, unstyled
 
 ANY_TEXT = st.text(st.characters(), max_size=200)  # surrogates too
 
@@ -72,3 +72,18 @@ def test_clean_text_says_so_by_its_type() -> None:
     assert isinstance(clean("x"), Clean)
     assert isinstance(clean(7), Clean)
     assert clean(clean_block("a\nb")) == "a␊b"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\x1b[32mINFO\x1b[0m ready", "INFO ready"),
+        ("\x1b[1;38;5;9mred\x1b[m", "red"),
+        ("\x1b[38:2::1:2:3mred\x1b[0m", "red"),
+        ("moves \x1b[2J and \x1b]0;owned\x07", "moves ␛[2J and ␛]0;owned␇"),
+        ("cut \x1b[3", "cut ␛[3"),
+        ("[1m is text", "[1m is text"),
+    ],
+)
+def test_colours_go_and_nothing_else(raw: str, shown: str) -> None:
+    assert clean(unstyled(raw)) == shown

@@ -21,6 +21,7 @@ from stacktui.categories.metadata_store import RunQuery
 from stacktui.flavors.local.worker_start import importable
 from stacktui.model.run import Run, RunStatus, StepStatus
 from stacktui.operations.session import Session
+from stacktui.pipelines.attached import answer
 from stacktui.pipelines.logs import read_log
 from stacktui.testing.contracts.base import wait_for
 from tests.operations.support import do
@@ -79,8 +80,10 @@ def here(session: Session, root: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("STACKTUI_SECRET_VAULT__TOKEN", "v3ry-s3cret")
     yield session
     store = session.live().metadata_store
-    for run in store.runs(RunQuery(status=(RunStatus.QUEUED, RunStatus.RUNNING))).runs:
+    going_on = store.runs(RunQuery(status=(RunStatus.QUEUED, RunStatus.RUNNING))).runs
+    for run in going_on:
         store.request(run.id, "stop")
+    for run in going_on:
         wait_for(lambda run=run: store.run(run.id).status.finished, "the run to end", 30)  # type: ignore[misc]
 
 
@@ -350,3 +353,9 @@ def test_a_run_in_one_process_can_be_stopped(here: Session, root: Path, tmp_path
         output, _ = process.communicate(timeout=30)
     if how != "the command is ended":
         assert process.returncode == 1, output
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    answer(write, {"code": 0})

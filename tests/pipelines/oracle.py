@@ -135,8 +135,10 @@ class Oracle:
         made: dict[str, dict[str, ArtifactRef]] = {}
         for position, node in enumerate(description.steps):
             record = reuse.record(position)
-            outcome[node.name] = reuse.stand_in(record)
-            if outcome[node.name]:
+            change = reuse.stand_in(record)
+            outcome[node.name] = change is not None
+            if change is not None:
+                self.store.record_changes([change])
                 made[node.name] = {
                     name: self.store.artifact(found)
                     for name, found in next(

@@ -80,6 +80,10 @@ def exits_in_a_thread() -> int:
     threading.Thread(target=os._exit, args=(5,)).start()
     time.sleep(60)
 @step
+def told_to_end() -> int:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+@step
 def segfault() -> int:
     ctypes.string_at(0)
 @step
@@ -142,6 +146,7 @@ def bomb(folder: str) -> int:
         ("runs_out", "MemoryError", ""),
         ("exits_in_a_thread", "ProcessExited", "exited with code 5"),
         ("segfault", "ProcessKilled", "killed by SIGSEGV (signal 11); a native library crashed"),
+        ("told_to_end", "StepCancelled", "the step's process got SIGTERM, and not from its run"),
         ("aborts", "ProcessKilled", "killed by SIGABRT (signal 6)"),
         ("closes", "ProcessExited", "the step closed the worker's pipes"),
         ("becomes_another", "ProcessExited", "exited with code 0 before the step was done"),

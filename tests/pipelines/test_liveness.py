@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
@@ -152,6 +153,22 @@ def test_a_run_that_is_stopped_leaves_nothing_behind(make: Make, tmp_path: Path)
     assert here.ended(run_id).status is RunStatus.CANCELLED
     assert not any(alive(pid) for pid in pids)
     assert not any(folder.exists() for folder in folders)
+
+
+@pytest.mark.parametrize("how", ["removed", "moved"])
+def test_a_run_whose_workspace_is_gone_ends(make: Make, tmp_path: Path, how: str) -> None:
+    here = make(FAMILY)
+    run_id = here.start("only_sleeps", params={"folder": str(tmp_path)})
+    pids = [here.pid(run_id), *_pids(tmp_path, "sleeps")]
+    elsewhere = tmp_path / "elsewhere"
+    here.root.rename(elsewhere)
+    if how == "removed":
+        shutil.rmtree(elsewhere, ignore_errors=True)
+    for pid in pids:
+        wait_until_ended(pid)
+    assert not here.root.exists()
+    # Nothing to end any more, and no store to ask.
+    here.started.clear()
 
 
 @pytest.mark.parametrize("function", [pytest.param("only_stuck", marks=pytest.mark.long), "only_sleeps"])

@@ -131,6 +131,15 @@ def test_a_glance_at_the_end_before_all_is_known(tmp_path: Path) -> None:
     assert LogIndex(tmp_path / "nowhere").glance(3) == (0, [])
 
 
+def test_what_only_colours_is_not_in_the_way_of_a_search(tmp_path: Path) -> None:
+    path = tmp_path / "fit.1.jsonl"
+    write(LogWriter(path), [("\x1b[32mINFO\x1b[0m epoch \x1b[1;38;5;9m7\x1b[m/9", False), ("[1m31", False)])
+    index = whole(LogIndex(path))
+    for word, first in (("info EPOCH 7/9", 0), ("[1m", 1), ("31", 1)):
+        search = LogSearch(word, index, 0)
+        assert (search.step(1 << 20), search.count, search.first()) == (True, 1, first)
+
+
 def test_a_record_longer_than_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_index, "_BLOCK", 100)
     path = tmp_path / "fit.1.jsonl"

@@ -102,8 +102,10 @@ class Walk(Bench):
         for position, each in enumerate(self.nodes):
             self.clock += timedelta(minutes=7)
             record = reuse.record(position)
-            cached[each.name] = reuse.stand_in(record)
-            if cached[each.name]:
+            change = reuse.stand_in(record)
+            cached[each.name] = change is not None
+            if change is not None:
+                self.store.record_changes([change])
                 continue
             inputs = reuse.inputs_of(each)
             outputs = [self._output(run, each, item.name, inputs, self.content) for item in each.outputs]

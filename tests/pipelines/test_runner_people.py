@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 import pytest
 
 from stacktui.model.run import RunStatus, StepStatus
@@ -30,11 +33,19 @@ def works(x: int) -> int:
 def unharmed(x: int) -> int:
     return x
 
+def breaks_too(error):
+    raise RuntimeError("hook")
+
+@step(on_failure=breaks_too)
+def spoiled(x: int) -> int:
+    raise ValueError("its own")
+
 @pipeline
 def main():
     fails(1)
     works(1)
     unharmed(1)
+    spoiled(1)
 """
 
 
@@ -46,6 +57,13 @@ def test_hooks_are_called_when_a_step_is_over_for_good(make: Make) -> None:
     steps = here.steps(run.id)
     assert steps["unharmed"].status is StepStatus.SUCCEEDED
     assert any("the hook broken failed" in line for line in here.lines(run.id, "unharmed"))
+    # Where in the user's own code, and that alone: neither our frames nor what the step had already said.
+    log = "\n".join(here.lines(run.id, "spoiled"))
+    assert "the hook breaks_too failed" in log
+    assert 'main.py", line' in log
+    assert "RuntimeError: hook" in log
+    assert "hooks.py" not in log
+    assert "its own" not in log
 
 
 ASKING = """
@@ -118,6 +136,10 @@ def give() -> str:
 @step
 def leak(token: str) -> int:
     print("got", token)
+    tracker = context().experiment_tracker
+    tracker.log_params({"key": token, token: 1, "deep": {"list": [1, token]}})
+    tracker.log_metric("loss of " + token, 0.5)
+    context().alerter.post("posted " + token)
     raise RuntimeError(token)
 
 @pipeline
@@ -139,6 +161,10 @@ def test_a_secret_is_masked_wherever_it_comes_out(make: Make, monkeypatch: pytes
         if path.is_file() and b"correct-horse" in path.read_bytes()
     ]
     assert found == []
+    with contextlib.closing(sqlite3.connect(here.workspace.state / "metadata.db")) as database:
+        assert [line for line in database.iterdump() if "correct-horse" in line] == []
+    logged = here.store.logged(run.id)
+    assert logged["params"] == {"key": "******", "******": 1, "deep": {"list": [1, "******"]}}
 
 
 def test_a_missing_secret_fails_the_run_in_one_line(make: Make) -> None:

@@ -98,6 +98,10 @@ def test_options_beside_settings() -> None:
 def test_another_name() -> None:
     assert double.named("twice").name == "twice"
     assert double.name == "double"
+    for name in ("a/b", "n" * 101, "", "-n"):
+        with pytest.raises(ValueError, match="cannot name a step; use up to 100 letters") as refusal:
+            double.named(name)
+        assert len(str(refusal.value)) < 250
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stacktui.categories.installed import entry_points
+from stacktui.categories.installed import entry_points, is_installed
 
 GROUP = "stacktui.test-group"
 TEXT = f"[console_scripts]\nfar = far_away:main\n\n[{GROUP}]\nnear = far_away:Near\n"
@@ -86,3 +86,44 @@ def test_where_nobody_has_any_the_metadata_is_not_read() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "there"),
+    [
+        ("far-away>=1.9", True), ("far_away>=1.10.0", True), ("far-away>=1.10.0.1", False), ("far-away>=2", False),
+        ("far-away", True), ("far-away>=1,<1.5", False), ("Far.Away>=1", True), ("far-away>=1.10rc1", True),
+        ("far>=1", False), ("far-away-too>=1", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("facts", ["far_away-1.10.dist-info", "Far.Away-1.10.dist-info", "far_away.egg-info"])
+def test_whether_a_requirement_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requirement: str, there: bool, facts: str
+) -> None:
+    (tmp_path / facts).mkdir()
+    file = "METADATA" if facts.endswith("dist-info") else "PKG-INFO"
+    (tmp_path / facts / file).write_text("Metadata-Version: 2.1\nName: far-away\nVersion: 1.10\n")
+    assert not is_installed(requirement)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert is_installed(requirement) is there
+
+
+def test_the_first_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, version in (("a", "2.0.dev1"), ("b", "3.0")):
+        facts = tmp_path / folder / f"far_away-{version}.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: far-away\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "b"))
+    assert is_installed("far-away>=3")
+    monkeypatch.syspath_prepend(str(tmp_path / "a"))
+    assert not is_installed("far-away>=2")
+    assert is_installed("far-away>=1")
+
+
+def test_what_is_installed_as_usual_needs_no_packaging() -> None:
+    program = (
+        "import sys; from stacktui.categories.installed import is_installed; "
+        "assert is_installed('pydantic>=2'); print({'packaging', 'importlib.metadata'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

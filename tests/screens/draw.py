@@ -71,7 +71,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("sweep", ("r", "G", "slash", *"lr-0.1", "enter", "equals_sign"), ("accuracy",), staged=True),
     Scene("run-resumed", ("r", "j", "j", "enter"), ("attempt 1", "65%"), staged=True),
     Scene("run-about", ("r", "j", "j", "enter", "I"), ("A100",), staged=True),
-    Scene("retry", (*_RUN, "g", "j", "j", "j", "t"), ("kept", "the retry begins here")),
+    Scene("retry", (*_RUN, "g", "j", "j", "j", "t"), ("kept", "the retry is from")),
     Scene("help", ("question_mark",), ("keys",)),
 )
 

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,11 @@ def many():
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    """A file that the step `wait` waits for."""
-    return tmp_path / "gate"
+def gate(tmp_path: Path) -> Iterator[Path]:
+    """A file that the step `wait` waits for. Behind a test that fails the run goes on too, and ends."""
+    file = tmp_path / "gate"
+    yield file
+    file.touch()
 
 
 @pytest.fixture

@@ -196,3 +196,15 @@ def test_a_command_in_a_terminal_is_read_like_any(root: Path) -> None:
         assert terminal.wait_exit() == 0
         assert "default" in terminal.text
         assert not taken_apart(bytes(terminal.output)).strangers
+
+
+def test_without_colours_a_dialog_hides_no_more_than_it_covers(root: Path) -> None:
+    with Terminal(command(root), environment={"NO_COLOR": "1"}) as terminal:
+        at_home(terminal)
+        terminal.press("s")
+        terminal.wait_for("› stacks")
+        terminal.settle()
+        terminal.press("c")
+        terminal.wait_for("esc back")
+        terminal.settle()
+        assert "› stacks" in terminal.text

@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from stacktui.model.text import Clean, clean
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row, Tone
-from stacktui.tui.widgets.gridrows import fit
+from stacktui.tui.widgets.gridrows import fit, lay_out
 
 COLUMNS = (
     Column("name", "name", 12, grow=True),
@@ -280,3 +280,9 @@ async def test_a_view_in_the_middle_stays_where_it_is() -> None:
         grid.set_rows([*rows(3, start=0), *rows(50, start=100)])
         await pilot.pause()
         assert (grid.cursor_key, grid.cursor - grid.scroll_offset.y) == (key, offset)
+
+
+def test_a_column_grows_no_further_than_it_may() -> None:
+    columns = (Column("name", "name", 4, grow=True, most=10), Column("about", "about", 4, grow=True))
+    for room, widths in ((9, [4, 4]), (14, [7, 6]), (40, [10, 29]), (6, [4, 4])):
+        assert [placed.width for placed in lay_out(columns, room, 1)] == widths

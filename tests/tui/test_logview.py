@@ -351,6 +351,21 @@ async def test_a_log_that_grows_fast_is_drawn_a_few_times_a_second(
         assert drawn <= 3 + 5 * (time.monotonic() - began)
 
 
+def test_a_search_line_without_its_children_yet_counts_nothing() -> None:
+    SearchLine(LogView()).count()
+
+
+async def test_colours_of_a_line_are_not_shown_as_marks(tmp_path: Path) -> None:
+    async with log(tmp_path) as here:
+        here.write("\x1b[32mINFO\x1b[0m epoch \x1b[1m7\x1b[0m", "a bell \x07", "cut \x1b[3")
+        here.follow()
+        await here.has("INFO epoch 7")
+        await here.has("a bell ␇")
+        await here.has("cut ␛[3")
+        await here.search("epoch 7")
+        await here.hits(1, 1)
+
+
 async def test_a_new_log_forgets_the_old_one(tmp_path: Path) -> None:
     async with log(tmp_path) as here:
         here.write(*numbered(0, 50))

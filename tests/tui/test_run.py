@@ -184,7 +184,8 @@ async def test_a_running_run_is_stopped_after_a_question(tmp_path: Path) -> None
         await bench.press("x")
         await bench.sees("stop run long?")
         await bench.press("enter")
-        await bench.sees("■ cancelled")
+        await bench.sees("■ cancelled", "Cancelled: cancelled while it ran")
+        assert "StepCancelled" not in bench.text()
         await bench.press("x")
         assert isinstance(bench.screen, RunScreen)
         assert bench.screen.refusal("operation('runs stop')") == "the run has ended: cancelled"

@@ -209,7 +209,9 @@ async def test_a_retry_shows_its_plan_and_starts_from_the_chosen_step(tmp_path: 
         await bench.wait_for(lambda: isinstance(bench.screen, RetryScreen))
         await bench.sees("the whole run", "4 cached of 4")
         await bench.press("tab", "j", "space")
-        await bench.sees("from `twice` on", "the retry begins here", "comes after `twice`", "2 kept of 4")
+        await bench.sees(
+            "from `twice` on", "the retry is from `twice`", "which this one retries", "2 kept of 4"
+        )
         await bench.press("w")
         await bench.sees("the whole run")
         await bench.press("b")

@@ -120,9 +120,16 @@ async def test_each_attempt_is_a_line_with_its_own_log(tmp_path: Path) -> None:
         await bench.press("j")
         await bench.sees("fetch, attempt 1", "the first time it does not", "reset by peer")
         await bench.misses("the second time it goes well")
-        # A retry from an attempt is one from its step.
+        await bench.sees("log of fetch, attempt 1")
+        # Paths from the workspace's root, in the facts as in the log; the error itself once in each.
         screen = bench.screen
         assert isinstance(screen, RunScreen)
+        await bench.wait_for(lambda: screen.snapshot is not None and screen.snapshot.step == "fetch\n1")
+        assert screen.snapshot is not None
+        said = "\n".join(fact.value for section in screen.snapshot.details for fact in section.facts)
+        assert 'File "pipelines/shaky.py"' in said
+        assert said.count("ConnectionError: reset by peer") == 1
+        # A retry from an attempt is one from its step.
         assert screen.retry_step() == "fetch"
 
 
@@ -187,6 +194,18 @@ async def lost_on_home(bench: Bench) -> None:
         await bench.press("tab")
 
 
+async def test_a_run_that_was_asked_to_stop_and_goes_on_says_so(tmp_path: Path) -> None:
+    root = workspace(tmp_path / "vision")
+    async with workbench(root) as bench:
+        store = bench.session.store()
+        with at_work(store, "long", 450, 1_000) as run:
+            bench.app.open_place("run", run_id=run.id)
+            await bench.sees("● running", "45%")
+            await bench.misses("stopping")
+            store.request(run.id, "stop")
+            await bench.sees("stopping: asked at", "x ends it by a signal")
+
+
 async def test_home_tells_of_a_lost_run_and_t_resumes(tmp_path: Path) -> None:
     async with workbench(workspace(tmp_path / "vision")) as bench:
         store = bench.session.store()
@@ -230,3 +249,14 @@ async def test_a_hook_of_the_pipeline_is_a_line_with_its_log(tmp_path: Path) -> 
         await bench.press("G")
         await bench.sees("telling everybody", "nobody listens", "changes nothing of the run")
         assert bench.screen.retry_step() is None
+
+
+async def test_the_last_run_opens_by_that_word(tmp_path: Path) -> None:
+    root = workspace(tmp_path / "vision")
+    async with workbench(root) as bench:
+        for name in ("older", "newer"):
+            add_run(bench.session.store(), name)
+        for word, name in (("last", "newer"), ("last-1", "older")):
+            bench.app.open_place("run", run_id=word)
+            await bench.sees(f"› {name}")
+            await bench.press("h")

@@ -99,6 +99,39 @@ async def test_states_and_words_are_looked_for_in_the_store(tmp_path: Path) -> N
         assert grid_of(screen).has_focus
 
 
+async def test_the_room_of_a_row_goes_to_why_a_run_failed(tmp_path: Path) -> None:
+    root = workspace(tmp_path / "vision")
+    async with workbench(root) as bench:
+        store = bench.session.store()
+        error = "step `evaluate` failed: ValueError: below 0.95"
+        add_run(store, "nightly", status=RunStatus.FAILED, error=error)
+        for lr in (0.1, 0.2):
+            add_run(
+                store, f"fit lr={lr}", group="0193e2b0-0000-7000-8000-000000000000", labels={"sweep": "lr"}
+            )
+        screen = await list_of(bench)
+        # A sweep ties its runs together by a brace: its label says nothing more.
+        await bench.sees("evaluate: ValueError: below 0.95", "╭ fit lr=0.2", "╰ fit lr=0.1")
+        assert "sweep=lr" not in bench.text()
+        columns = {column.key: column for column in grid_of(screen).columns}
+        assert columns["age"].width == len("age")
+        assert "labels" not in columns
+
+
+async def test_a_filter_that_is_opened_again_is_typed_over(tmp_path: Path) -> None:
+    root = workspace(tmp_path / "vision")
+    async with workbench(root) as bench:
+        for name in ("nightly", "doomed"):
+            add_run(bench.session.store(), name)
+        await list_of(bench)
+        await bench.press("slash", *"night", "enter")
+        await bench.misses("doomed")
+        await bench.press("slash", *"doom", "enter")
+        await bench.sees("succeeded   doomed", "search: doom")
+        await bench.press("slash", "right", *"ed", "enter")
+        await bench.sees("search: doomed")
+
+
 async def test_a_thousand_runs_come_page_by_page_and_stay_while_new_ones_come(tmp_path: Path) -> None:
     root = workspace(tmp_path / "vision")
     fill(store_file(root), 1_000, whole=20)

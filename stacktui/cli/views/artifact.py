@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.words import moment, short_id, size
 from stacktui.operations.artifact import ArtifactContent, ArtifactDocument, ArtifactList, ArtifactPreview

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Out, Span, Tone
 from stacktui.cli.words import plural, severity
 from stacktui.operations.documents import ChangeDocument, DiagnosticPart, DoneDocument

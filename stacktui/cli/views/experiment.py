@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Out, Span, Tone
 from stacktui.cli.words import moment, number, short_id, state
 from stacktui.operations.experiment import (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Span, Tone
 from stacktui.cli.words import duration, number, short_id, state
+from stacktui.model.text import unstyled
 from stacktui.operations.following import RunEvent
 
 
@@ -13,7 +14,7 @@ def event(part: RunEvent, face: Face) -> None:
     out = face.out
     if part.event == "log":
         tone = Tone.WARN if part.stream == "stderr" else Tone.PLAIN
-        out.line(Span(f"{part.step} │ ", Tone.MUTED), Span(part.text, tone))
+        out.line(Span(f"{part.step} │ ", Tone.MUTED), Span(unstyled(part.text or ""), tone))
     elif part.event == "run_created":
         out.line(
             Span(f"run {short_id(part.run_id)}", Tone.STRONG),
@@ -83,7 +84,10 @@ def _next_attempt(part: RunEvent) -> str:
         return ""
     # Attempts of earlier lives of the run do not count against its retries.
     wait = part.followed.next_attempt_s(settings, min(attempt, settings.retries or 1))
-    return f"; attempt {attempt + 1} in {duration(wait)}"
+    if not wait:
+        return f"; attempt {attempt + 1} at once"
+    about = "about " if settings.retry_jitter else ""
+    return f"; attempt {attempt + 1} in {about}{duration(wait)}"
 
 
 def _left(part: RunEvent, face: Face) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.operations.init import InitDocument
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Span, Tone
 from stacktui.cli.words import plural, short_id
 from stacktui.operations.lineage import Lineage, LineageNode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.words import moment, short_id, state
 from stacktui.operations.model import ModelDocument, ModelList, PredictionDocument, ServerLine

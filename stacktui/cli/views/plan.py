@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.views.documents import findings
 from stacktui.operations.plan import PlanDocument
@@ -12,6 +12,7 @@ _CACHED = {
     False: Span("● runs", Tone.RUNNING),
     None: Span("◐ depends", Tone.WARN),
 }
+_KEPT = Span("✓ kept", Tone.OK)
 
 
 def plan(document: PlanDocument, face: Face) -> None:
@@ -33,7 +34,7 @@ def plan(document: PlanDocument, face: Face) -> None:
         [
             (
                 step.name,
-                _CACHED[step.cached],
+                _KEPT if step.kept else _CACHED[step.cached],
                 step.where,
                 Span(", ".join(step.after), Tone.MUTED),
                 step.reason,

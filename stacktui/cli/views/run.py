@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.words import short_id
 from stacktui.operations.run import RunStarted
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.words import duration, moment, number, plural, state
-from stacktui.model.text import clean
+from stacktui.model.text import clean, unstyled
 from stacktui.operations.documents import Part
 from stacktui.operations.errors import OperationError
 from stacktui.operations.run_documents import LogPart, RunDocument, StepRow
@@ -38,7 +38,7 @@ def show(document: RunDocument, face: Face) -> None:
             ("retry of", document.retry_of or ""),
             ("group", document.group or ""),
             ("resumed", plural(document.resumes, "time") if document.resumes else ""),
-            ("waits", document.waits_for),
+            ("waits", document.waits_for.removeprefix("waits ")),
             ("pinned", "yes" if document.pinned else ""),
             ("note", document.note),
             ("error", Span(document.error, Tone.ERROR) if document.error else ""),
@@ -132,7 +132,7 @@ def log(part: LogPart, face: Face) -> None:
         return
     time = part.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
     tone = Tone.WARN if part.stream == "stderr" else Tone.PLAIN
-    face.out.line(Span(f"{time} {part.step} │ ", Tone.MUTED), Span(part.text, tone))
+    face.out.line(Span(f"{time} {part.step} │ ", Tone.MUTED), Span(unstyled(part.text), tone))
 
 
 VIEWS: dict[type[Part], Callable[[Any, Face], None]] = {RunDocument: show, LogPart: log}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.words import duration, moment, short_id, state
 from stacktui.model.run import RunStatus

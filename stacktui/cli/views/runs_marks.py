@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Span, Tone
 from stacktui.cli.words import plural, short_id
 from stacktui.operations.runs_marks import DeletedDocument

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.views.documents import findings, references, summary
 from stacktui.cli.words import verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.views.run_documents import earlier_attempts
 from stacktui.cli.words import duration, moment, number, short_id, size, state

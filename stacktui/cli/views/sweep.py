@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stacktui.cli.commands import Face
+from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Text, Tone
 from stacktui.cli.words import duration, number, plural, short_id, state
 from stacktui.operations.documents import Part

@@ -13,7 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +29,8 @@ from stacktui.model.category import Category
 
 _CHUNK = 1 << 20
 _TEMPORARY = ".put-"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CONTENT = re.compile(r"blobs/[0-9a-f]{2}/[0-9a-f]{64}")
 _URI = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -82,6 +84,13 @@ class LocalArtifactStore(ArtifactStore):
 
     def resolve(self, path: str) -> str:
         root = self._folder()
+        if _CONTENT.fullmatch(path):
+            # The path of every step: nothing in it leads elsewhere but a link in place of one of these folders.
+            folder = f"{root}/{path[:8]}"
+            if not (os.path.islink(f"{root}/blobs") or os.path.islink(folder)):
+                full = f"{folder}{path[8:]}"
+                if not os.path.islink(full):
+                    return full
         inside = os.path.normpath(path) if path else "."
         if os.path.isabs(path) or "\0" in path or "\\" in path or ".." in path.split("/"):
             raise ComponentError(f"{path!r} leads outside the artifact store: paths are relative to its root")
@@ -134,7 +143,7 @@ class LocalArtifactStore(ArtifactStore):
     def open(self, path: str) -> BinaryIO:
         full = self._target(path)
         try:
-            return Path(full).open("rb")
+            return open(full, "rb")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise self._missing(path) from None
         except OSError as error:
@@ -179,10 +188,10 @@ class LocalArtifactStore(ArtifactStore):
                 raise self._missing(path) from None
 
     def remove_unused(self, path: str, since: datetime) -> bool:
-        full, moment = self._target(path), since.timestamp()
+        full, moment = self._target(path), (since - _EPOCH) // timedelta(microseconds=1) * 1000
         with self._in_words("remove", path):
             try:
-                if os.stat(full).st_mtime >= moment:
+                if os.stat(full).st_mtime_ns >= moment:
                     return False
                 # Moved aside first, under the name of an unfinished put: whoever puts the same content from now on
                 # does not find it and writes it, and whoever found it before has made it young.
@@ -192,7 +201,7 @@ class LocalArtifactStore(ArtifactStore):
                 raise self._missing(path) from None
             # Gone already: another clean-up took it for what a dead writer left.
             with contextlib.suppress(FileNotFoundError):
-                if os.stat(aside).st_mtime >= moment:
+                if os.stat(aside).st_mtime_ns >= moment:
                     os.replace(aside, full)
                     return False
                 os.unlink(aside)
@@ -349,5 +358,5 @@ def _walk(folder: str, prefix: str, *, unfinished: bool = False) -> Iterator[Sto
 
 def _stored(path: str, facts: os.stat_result) -> StoredObject:
     return StoredObject(
-        path=path, size=facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, tz=UTC)
+        path=path, size=facts.st_size, modified=_EPOCH + timedelta(microseconds=facts.st_mtime_ns // 1000)
     )

@@ -7,7 +7,6 @@ share, and none is refused. The old process then answers what it has begun, and 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import select
@@ -192,6 +191,8 @@ class LocalModelDeployer(ModelDeployer):
         return ServerFolder(self._models, name)
 
     def _ask(self, name: str, method: str, path: str, body: bytes | None, timeout_s: float) -> Any:
+        import http.client
+
         folder = self._folder(name)
         server = folder.tell(folder.read())
         if server.state is not ServerState.RUNNING:

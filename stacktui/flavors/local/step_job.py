@@ -11,8 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from stacktui.categories.base import EventSink
 from stacktui.categories.orchestrator import SecretValues
@@ -20,6 +19,9 @@ from stacktui.flavors.local.process_tree import resident_bytes
 from stacktui.model.base import now
 from stacktui.model.execution import StepResult, StepSpec
 from stacktui.model.run import StepError, StepStatus
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 GRACE_S = 5.0
 _MEMORY_EVERY_S = 0.1
@@ -91,6 +93,8 @@ class Job:
     """One step, from its submission to its result."""
 
     def __init__(self, spec: StepSpec, secrets: SecretValues, sink: EventSink) -> None:
+        from concurrent.futures import Future
+
         self.spec = spec
         self.secrets = secrets
         self.sink = sink

@@ -1,4 +1,4 @@
-"""The pipe to a worker: messages go out without ever waiting. Used by the worker processes."""
+"""The pipe to a worker: messages go out without ever waiting. Used by the worker processes, and at the other end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from typing import IO, Any
+
+from pydantic_core import from_json
 
 _BLOCK = 1 << 16
 
@@ -105,6 +107,15 @@ class WorkerPipe:
         if not self._done:
             with contextlib.suppress(BlockingIOError):
                 os.write(self._wake, b"x")
+
+
+def message_of(line: bytes) -> Any:
+    """What stands in a line that was sent."""
+    try:
+        return from_json(line)
+    except ValueError:
+        # Half a surrogate pair, as undecodable file names have.
+        return json.loads(line)
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,6 @@ The protocol, version 1, is a line of JSON a message:
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -41,7 +40,7 @@ from stacktui.flavors.local.step_job import (
     Verdict,
 )
 from stacktui.flavors.local.worker_output import WorkerOutput, hand_on
-from stacktui.flavors.local.worker_pipe import WorkerPipe
+from stacktui.flavors.local.worker_pipe import WorkerPipe, message_of
 from stacktui.flavors.local.worker_start import (
     Started,
     importable,
@@ -302,7 +301,7 @@ class WorkerProcess:
             return True
         *lines, self._buffer = (self._buffer + block).split(b"\n")
         for line in lines:
-            self._take(json.loads(line))
+            self._take(message_of(line))
         return bool(block)
 
     def _read_tail(self, err: int) -> bool:

@@ -15,7 +15,6 @@ import errno
 import fcntl
 import os
 import re
-import socket
 import sqlite3
 import threading
 import time
@@ -26,7 +25,7 @@ from typing import NamedTuple
 
 from stacktui.categories.errors import ComponentError, NotFound
 from stacktui.categories.private import lock_file, make_folder
-from stacktui.categories.process_mark import ProcessMark, boot_id, mark_of
+from stacktui.categories.process_mark import ProcessMark, boot_id, host_name, mark_of
 from stacktui.flavors.sqlite import rows
 from stacktui.flavors.sqlite.connection import Connections
 from stacktui.model.base import now
@@ -78,7 +77,7 @@ def _process(pid: int) -> Holder:
     mark = mark_of(pid)
     return Holder(
         user=user,
-        host=socket.gethostname(),
+        host=host_name(),
         boot=boot_id(),
         pid=pid,
         started=mark.started if mark else "",
@@ -233,7 +232,7 @@ def _hold_of(connection: sqlite3.Connection, run_id: str) -> _Hold | None:
 
 
 def _alive(hold: _Hold) -> bool:
-    here = hold.host == socket.gethostname() and hold.boot == boot_id()
+    here = hold.host == host_name() and hold.boot == boot_id()
     expected = hold.path == _EXPECTED
     if here and not expected:
         locked = _locked(hold.path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import sqlite3
 import threading
 import time
@@ -25,8 +24,10 @@ from stacktui.categories.metadata_store import (
     RunPage,
     RunQuery,
     RunUsers,
+    StepChange,
     StoreFacts,
 )
+from stacktui.categories.process_mark import host_name
 from stacktui.flavors.sqlite import (
     artifacts,
     attempts,
@@ -164,6 +165,13 @@ class SqliteMetadataStore(MetadataStore):
             return steps.record(connection, step, artifacts, metrics, input_links)
 
     @explained
+    def record_changes(self, changes: Sequence[StepChange]) -> None:
+        if changes:
+            with self._db.write() as connection:
+                for change in changes:
+                    steps.record(connection, *change)
+
+    @explained
     def record_steps(self, steps: Sequence[StepRun]) -> None:
         if steps:
             self._record_steps(steps)
@@ -273,7 +281,7 @@ class SqliteMetadataStore(MetadataStore):
     @property
     def identity(self) -> str:
         # One path on two hosts is one file only where both see the same disk.
-        host = socket.gethostname() if self._db.local else ""
+        host = host_name() if self._db.local else ""
         return f"sqlite:{host}:{self.path.resolve()}"
 
     @explained

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stacktui.categories.errors import ComponentError, NotFound
-from stacktui.categories.metadata_store import ArtifactQuery, MetadataStore, RunQuery
+from stacktui.categories.metadata_store import ArtifactQuery, MetadataStore, RunQuery, StepChange
 from stacktui.model.alert import InboxItem, Level
 from stacktui.model.artifact import ArtifactLink, ArtifactRef
 from stacktui.model.base import now, uuid7
@@ -234,6 +234,23 @@ class MetadataStoreContract(ComponentContract, SharedStoreContract, KeptRunsCont
             ("step_finished", "fit", "failed"),
             ("step_finished", "evaluate", "skipped"),
         ]
+
+    def test_records_several_changes_in_their_order(self, component: MetadataStore) -> None:
+        run = a_run(status=RunStatus.SUCCEEDED)
+        component.create_run(run, [])
+        before = component.last_event()
+        ended = a_step(run, "load", outputs={"output": "made"}, inputs={})
+        made = an_artifact(run, step="load", id="made", version=0)
+        begun = a_step(
+            run, "fit", position=1, status=StepStatus.RUNNING, finished_at=None, inputs={"x": "made"}
+        )
+        component.record_changes([StepChange(ended, [made], (), {}), StepChange(begun)])
+        component.record_changes([])
+        assert component.steps(run.id) == (ended, begun)
+        assert component.artifact("made").version == 1
+        assert [(each.step, each.name) for each in component.links("made")[1]] == [("fit", "x")]
+        told = [(event.kind, event.data["step"]) for event in component.events(before)]
+        assert told == [("step_finished", "load"), ("step_started", "fit")]
 
     def test_numbers_versions_and_keeps_lineage(self, component: MetadataStore) -> None:
         first, second = a_run(), a_run()

@@ -198,6 +198,8 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         yield Container(classes="overlay")
 
     def on_mount(self) -> None:
+        # Each widget gets its styles as it is mounted.
+        self._styled = self.workbench.styled
         self._draw_place()
         self.summary_changed(self.workbench.feed.summary)
         self.keys_changed()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual import on
 from textual.binding import BindingType
@@ -152,17 +152,18 @@ class PlanPanel(Panel, LiveView[PlanSnapshot]):
         from stacktui.operations.table import operations_of
 
         try:
-            found: PlanDocument = run_operation(
-                session, operations_of("plan")["plan"], target=asked.target, param=asked.params, stack=asked.stack
-            )  # fmt: skip
+            arguments: dict[str, Any] = (
+                {"retry": asked.retry_of, "from_step": asked.begin}
+                if asked.retry_of
+                else {"target": asked.target, "param": asked.params, "stack": asked.stack}
+            )
+            found: PlanDocument = run_operation(session, operations_of("plan")["plan"], **arguments)
         except UserCodeError as error:
             frames = tuple(Said("frame", clean(line)) for line in error.frames.rstrip().splitlines())
             return _with(plan, problem=_plainly(one_line(error)), said=frames)
         except Exception as error:
             return _with(plan, problem=one_line(error))
         steps = _lines(found)
-        if asked.retry_of and asked.begin is not None:
-            steps = _from_step(session, asked.retry_of, asked.begin, found, steps)
         return _with(plan, steps=steps, said=(*_findings(found), *_secrets(steps)))
 
     # On the loop.
@@ -234,33 +235,10 @@ def _lines(plan: PlanDocument) -> tuple[PlanLine, ...]:
     return tuple(
         PlanLine(
             clean(step.name), lane, step.cached, clean(step.where.partition("/")[2] or step.where),
-            clean(_short_reason(step.reason, step.name)), clean(", ".join(step.secrets)),
+            clean(_short_reason(step.reason, step.name)), clean(", ".join(step.secrets)), step.kept,
         )
         for step, lane in zip(plan.steps, drawn, strict=True)
     )  # fmt: skip
-
-
-def _from_step(
-    session: Session, run_id: str, begin: str, plan: PlanDocument, lines: tuple[PlanLine, ...]
-) -> tuple[PlanLine, ...]:
-    """The plan of a retry: the step that it begins with and all after it run, of the others the results are kept."""
-    store = session.store()
-    done = {step.name for step in store.steps(run_id) if str(step.status) in ("succeeded", "cached")}
-    again = {begin}
-    for step in plan.steps:
-        if again & set(step.after):
-            again.add(step.name)
-    changed = []
-    for step, line in zip(plan.steps, lines, strict=True):
-        if step.name in again:
-            why = "the retry begins here" if step.name == begin else f"comes after `{begin}`"
-            changed.append(replace(line, cached=False, reason=clean(why)))
-        elif step.name in done:
-            why = f"its result is taken from run {run_id[:13]}"
-            changed.append(replace(line, kept=True, reason=clean(why)))
-        else:
-            changed.append(line)
-    return tuple(changed)
 
 
 def _title(steps: tuple[PlanLine, ...]) -> Clean:
@@ -327,7 +305,7 @@ def _said_lines(plan: PlanSnapshot) -> list[Content]:
 
 
 _WILL: Mapping[bool | None, tuple[str, str, Tone]] = {
-    True: ("✓", "cached", Tone.OK),
+    True: ("◐", "cached", Tone.OK),
     False: ("●", "runs", Tone.RUNNING),
     None: ("?", "depends", Tone.WARN),
 }

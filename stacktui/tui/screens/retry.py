@@ -17,7 +17,7 @@ from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import state_text, tone_of
 from stacktui.tui.screens.base import WorkbenchScreen
-from stacktui.tui.screens.newrun_form import StartButton, as_typed
+from stacktui.tui.screens.newrun_form import StartButton
 from stacktui.tui.screens.newrun_plan import Asked, PlanPanel
 from stacktui.tui.snapshots.runs import params_text
 from stacktui.tui.widgets.grid import Grid
@@ -37,8 +37,6 @@ class RetrySnapshot:
     stack: str
     target: str
     params: Clean
-    values: tuple[tuple[str, str], ...]
-    """The parameters as they would be typed."""
     steps: tuple[str, ...]
 
 
@@ -75,7 +73,6 @@ class RetryScreen(WorkbenchScreen[RetrySnapshot]):
         run = session.store().run(self._run_id)
         return RetrySnapshot(
             run.id, clean(run.name), str(run.status), run.stack, run.target, params_text(run.params),
-            tuple((name, as_typed(value)) for name, value in run.params.items()),
             tuple(node.name for node in run.graph),
         )  # fmt: skip
 
@@ -109,9 +106,7 @@ class RetryScreen(WorkbenchScreen[RetrySnapshot]):
                 ]
             )
         )
-        self.query_one(PlanPanel).ask(
-            Asked(run.target, run.values, (), run.stack, retry_of=run.id, begin=self._begin)
-        )
+        self.query_one(PlanPanel).ask(Asked(run.target, stack=run.stack, retry_of=run.id, begin=self._begin))
         self.keys_changed()
 
     # What can be done.

@@ -128,9 +128,11 @@ def hook_details(hook: Clean, status: str) -> tuple[Section, ...]:
 def _error(error: StepError | None) -> list[Section]:
     if error is None:
         return []
-    facts = [Fact(Clean(""), clean(f"{error.type}: {error.message}"), Tone.ERROR)]
-    if error.traceback:
-        facts.append(Fact(Clean(""), clean_block(error.traceback.rstrip()), Tone.MUTED))
+    said = f"{error.type}: {error.message}"
+    facts = [Fact(Clean(""), clean(said), Tone.ERROR)]
+    # The traceback ends with what stands above it already.
+    if frames := error.traceback.rstrip().removesuffix(said).rstrip():
+        facts.append(Fact(Clean(""), clean_block(frames), Tone.MUTED))
     return [Section(Clean("error"), tuple(facts))]
 
 
@@ -140,8 +142,11 @@ def _surroundings(run: Run) -> list[tuple[str, Any]]:
     if run.code is not None:
         if run.code.commit:
             found.append(("commit", run.code.commit + (" with changes" if run.code.dirty else "")))
-        found.append(("code", run.code.digest))
+        found.append(("code", run.code.digest.rpartition(":")[2][:16]))
     for name, value in run.environment.items():
+        if name in ("host", "user") and getattr(run, name):
+            # Told above.
+            continue
         if isinstance(value, (str, int, float)):
             found.append((name, value))
         elif isinstance(value, (list, tuple)):

@@ -5,6 +5,7 @@ What stands in the facts panel about the chosen one is made in `run_details`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +23,7 @@ from stacktui.tui.screens.run_details import (
     step_details,
 )
 from stacktui.tui.screens.run_hooks import HookLine, hook_lines
-from stacktui.tui.snapshots.runs import labels_text, params_text
+from stacktui.tui.snapshots.runs import labels_text, own_labels, params_text
 from stacktui.tui.widgets.bars import progress_bar
 from stacktui.tui.widgets.lanes import below, lanes
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 
 _BAR = 36
+_OUR_WORD = re.compile(r"\n?stacktui\.[\w.]+: [^\n]*\s*\Z")
 
 
 class Progress(NamedTuple):
@@ -108,7 +110,7 @@ class RunFacts:
     error: Clean
     """Why it failed or how it was lost, in one line."""
     advice: Clean
-    """What to do about a lost run, or empty."""
+    """What to do about a lost run, or about one that was asked to stop and goes on; or empty."""
     started_at: datetime | None
     ended_at: datetime | None
     duration_s: float | None
@@ -128,8 +130,10 @@ class RunFacts:
 
 def load_run(session: Session, run_id: str, step: str | None, store_name: str | None = None) -> RunFacts:
     """The run with the details of one of its lines, by key, or of the run itself. Blocks: reads the store."""
+    from stacktui.operations.which_run import which_run
+
     store = session.store(store_name)
-    run = store.run(run_id)
+    run = which_run(store, run_id)
     root = session.workspace.root
     steps = tuple(
         one.model_copy(update={"error": _with_short_paths(one.error, root)}) for one in store.steps(run.id)
@@ -151,7 +155,8 @@ def load_run(session: Session, run_id: str, step: str | None, store_name: str | 
     elif chosen is None or line is None:
         details = run_details(store, run)
     elif earlier is not None:
-        details = attempt_details(earlier)
+        short = _with_short_paths(earlier.error, root)
+        details = attempt_details(earlier.model_copy(update={"error": short}))
     else:
         details = step_details(store, run, chosen, line.progress.lines if line.progress else ())
     lost = run.status is RunStatus.LOST
@@ -164,7 +169,7 @@ def load_run(session: Session, run_id: str, step: str | None, store_name: str | 
         params=params_text(run.params),
         raw_params=tuple(run.params.items()),
         error=_how_it_was_lost(store, run) if lost else clean(run.error or ""),
-        advice=Clean("T resumes it: steps that have finished are not run again.") if lost else Clean(""),
+        advice=_advice(store, run),
         started_at=run.started_at,
         ended_at=run.finished_at,
         duration_s=run.duration_s,
@@ -175,6 +180,22 @@ def load_run(session: Session, run_id: str, step: str | None, store_name: str | 
         waits_for=clean(run.waits_for) if run.status is RunStatus.QUEUED else Clean(""),
         pinned=run.pinned,
         note=run.note,
+    )
+
+
+def _advice(store: MetadataStore, run: Run) -> Clean:
+    if run.status is RunStatus.LOST:
+        return Clean("T resumes it: steps that have finished are not run again.")
+    if run.status is not RunStatus.RUNNING:
+        return Clean("")
+    from stacktui.pipelines.stopping import WITHOUT_EFFECT_S, last_stop
+
+    asked = last_stop(store, run.id)
+    if asked is None:
+        return Clean("")
+    at = asked.at.astimezone().strftime("%H:%M:%S")
+    return Clean(
+        f"stopping: asked at {at}. Where that has no effect, x ends it by a signal after {WITHOUT_EFFECT_S:g} s."
     )
 
 
@@ -211,8 +232,8 @@ def _about(run: Run) -> Clean:
     pieces = [f"{glyph('◆')} pinned"] if run.pinned else []
     if run.note:
         pieces.append(run.note)
-    if run.labels:
-        pieces.append(labels_text(run.labels))
+    if labels := own_labels(run):
+        pieces.append(labels_text(labels))
     if run.group:
         pieces.append(f"one of sweep {run.group[:13]}")
     if run.retry_of:
@@ -265,7 +286,11 @@ def _with_short_paths(error: StepError | None, root: Path) -> StepError | None:
     """An error's frames with paths from the workspace's root, which leave room for the rest of the line."""
     if error is None or not error.traceback:
         return error
-    return error.model_copy(update={"traceback": error.traceback.replace(f'File "{root}/', 'File "')})
+    shown = error.traceback.replace(f'File "{root}/', 'File "')
+    if error.type == "Cancelled":
+        # How a step is told to end is ours; where it was then is the user's.
+        shown = _OUR_WORD.sub("", shown)
+    return error.model_copy(update={"traceback": shown})
 
 
 def _error_lines(error: StepError | None) -> tuple[Clean, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from textual import on
 from textual.timer import Timer
 
-from stacktui.model.text import Clean, clean
+from stacktui.model.text import Clean, clean, unstyled
 from stacktui.tui.marks import count_text
 from stacktui.tui.widgets.logview import LogText, LogView
 from stacktui.tui.widgets.panel import Panel
@@ -246,7 +246,10 @@ class LogPanel(Panel):
     def draw_title(self) -> None:
         """Say whose log it is, how many lines, and what is in force."""
         line, view = self._line, self._view
-        self.set_title(Clean(f"log of {line.shown}") if line else "log")
+        if line is not None and line.earlier:
+            self.set_title(Clean(f"log of {clean(line.name)}, attempt {line.attempt}"))
+        else:
+            self.set_title(Clean(f"log of {line.shown}") if line else "log")
         count = view.count
         about = "" if self._whole else "about "
         notes = [f"{about}{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
@@ -263,7 +266,9 @@ class LogPanel(Panel):
 def clean_lines(lines: Sequence[LogLine]) -> list[LogText]:
     """Lines of a log as they may be shown, with local times."""
     return [
-        LogText(Clean(line.at.astimezone().strftime("%H:%M:%S.%f")[:12]), line.stream, clean(line.text))
+        LogText(
+            Clean(line.at.astimezone().strftime("%H:%M:%S.%f")[:12]), line.stream, clean(unstyled(line.text))
+        )
         for line in lines
     ]
 
@@ -319,7 +324,7 @@ def _save(state: Path, asked: tuple[str, str, int], target: Path) -> int:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         while (page := read_log(state, *asked, offset)).next_offset != offset:
             # As cleaned as on screen: the file may be opened with `cat`.
-            file.writelines(f"{rfc3339(line.at)} {clean(line.text)}\n" for line in page.lines)
+            file.writelines(f"{rfc3339(line.at)} {clean(unstyled(line.text))}\n" for line in page.lines)
             count, offset, not_ended = count + len(page.lines), page.next_offset, page.open
-        file.writelines(f"{rfc3339(line.at)} {clean(line.text)}\n" for line in not_ended)
+        file.writelines(f"{rfc3339(line.at)} {clean(unstyled(line.text))}\n" for line in not_ended)
     return count + len(not_ended)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -44,10 +46,13 @@ _COLUMNS = (
     Column("name", "run", 18, grow=True),
     Column("pipeline", "pipeline", 14, drop=6),
     Column("stack", "stack", 11, drop=5),
-    Column("params", "parameters / error", 18, grow=True, drop=2),
+    Column("params", "parameters / error", 24, grow=True, drop=2),
     Column("took", "took", 6, align="right"),
     Column("age", "age", 10, align="right", drop=3),
 )
+_SIGNS = 4
+"""Cells before a name: its sweep's brace and its pin."""
+_LONGEST_NAME = 40
 _LABELS = Column("labels", "labels", 14, drop=4)
 
 
@@ -105,7 +110,9 @@ class RunsScreen(RunActions, WorkbenchScreen[RunsSnapshot]):
 
     def _set_columns(self, grid: Grid) -> bool:
         """Show the columns that say something, and tell whether they are others than before."""
-        wanted = (*_COLUMNS[:5], _LABELS, *_COLUMNS[5:]) if self._labelled else _COLUMNS
+        columns = (*_COLUMNS[:5], _LABELS, *_COLUMNS[5:]) if self._labelled else _COLUMNS
+        lines = self.snapshot.lines if self.snapshot else ()
+        wanted = tuple(_fitted(column, lines) for column in columns)
         if grid.columns == wanted:
             return False
         grid.set_columns(*wanted)
@@ -298,6 +305,22 @@ class RunsScreen(RunActions, WorkbenchScreen[RunsSnapshot]):
         if self._status:
             return Clean(f"No run is {_FILTERS[self._status][0]}. f shows other states.")
         return Clean("No runs yet. n starts the first one.")
+
+
+def _fitted(column: Column, lines: tuple[RunLine, ...]) -> Column:
+    """A column as wide as what stands in it: the room goes to parameters and errors."""
+    if column.key == "name":
+        longest = max((cell_len(line.name) for line in lines), default=0) + _SIGNS
+        return column._replace(most=min(_LONGEST_NAME, max(column.width, longest)))
+    texts: Iterable[str]
+    if column.key in ("pipeline", "stack", "labels"):
+        texts = (getattr(line, column.key) for line in lines)
+    elif column.key == "age":
+        texts = (ago(line.created_at) for line in lines)
+    else:
+        return column
+    longest = max((cell_len(text) for text in texts), default=0)
+    return column._replace(width=min(column.width, max(len(column.title), longest)))
 
 
 def _row(lines: tuple[RunLine, ...], place: int, labelled: bool) -> Row:

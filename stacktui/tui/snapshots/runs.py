@@ -3,6 +3,7 @@ pages. Used by the run list, the sweep's table and, for single lines, by other s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
 MOST_COUNTED = 10_000
+_FAILED_STEP = re.compile(r"\Astep `([^`]+)` failed: ")
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,17 @@ def labels_text(labels: Mapping[str, str]) -> Clean:
     return clean(" ".join(f"{key}={value}" if value else key for key, value in labels.items()))
 
 
+def own_labels(run: Run) -> Mapping[str, str]:
+    """Labels without the one that a sweep sets on its runs: that they are tied together is told otherwise."""
+    return {key: value for key, value in run.labels.items() if key != "sweep" or run.group is None}
+
+
 def line_of(run: Run) -> RunLine:
     """A run as a line of a list."""
     return RunLine(
         run.id, run.target, clean(run.name), clean(run.pipeline), clean(run.stack), params_text(run.params),
-        clean(run.error or ""), str(run.status), run.created_at, run.started_at, run.duration_s, run.group,
-        run.pinned, clean(run.note), run.note, labels_text(run.labels), clean(run.waits_for),
+        clean(_FAILED_STEP.sub(r"\1: ", run.error or "")), str(run.status), run.created_at, run.started_at, run.duration_s, run.group,
+        run.pinned, clean(run.note), run.note, labels_text(own_labels(run)), clean(run.waits_for),
     )  # fmt: skip
 
 

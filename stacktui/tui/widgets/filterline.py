@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from stacktui.model.text import clean
 from stacktui.tui.keys import bind
@@ -56,7 +57,8 @@ class FilterLine(Horizontal):
         if self.is_mounted and (text := self._input) is not None:
             text.placeholder = grid.filter_hint
             text.value = grid.filter_text
-            text.cursor_position = len(text.value)
+            # What is typed replaces the old filter; an arrow key goes on with it.
+            text.selection = Selection(0, len(text.value))
             text.focus()
             self._count()
         else:

@@ -26,6 +26,8 @@ class Column(NamedTuple):
     align: Literal["left", "right"] = "left"
     drop: int = 0
     """On a narrow screen columns with a higher number vanish first; 0 never does."""
+    most: int = 0
+    """How wide it may grow, so that others get the rest; 0 for any width."""
 
 
 class Cell(NamedTuple):
@@ -65,8 +67,15 @@ def lay_out(columns: Sequence[Column], room: int, gap: int = GAP) -> list[Placed
     growing = [index for index, (_, c) in enumerate(kept) if c.grow]
     widths = [c.width for _, c in kept]
     if spare > 0 and growing:
-        for position, index in enumerate(growing):
-            widths[index] += spare // len(growing) + (position < spare % len(growing))
+        while spare > 0 and growing:
+            share = max(1, spare // len(growing))
+            for index in list(growing):
+                most = kept[index][1].most or room
+                more = min(share, spare, max(0, most - widths[index]))
+                widths[index] += more
+                spare -= more
+                if widths[index] >= most:
+                    growing.remove(index)
     elif spare < 0 and widths:
         # Nothing may be dropped any more: the growing columns give, else the widest.
         for index in growing or [max(range(len(widths)), key=widths.__getitem__)]:

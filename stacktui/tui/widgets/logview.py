@@ -83,15 +83,15 @@ class LogView(ScrollView, can_focus=True):
             "right_square_bracket",
             "hit(1)",
             "next hit",
-            rank=60,
+            rank=23,
             help="The next hit of the search.",
         ),
         bind(
             "log.previous_hit",
             "left_square_bracket",
             "hit(-1)",
-            "previous hit",
-            rank=61,
+            "hit before",
+            rank=24,
             help="The hit before.",
         ),
     ]

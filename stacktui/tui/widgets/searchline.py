@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import count_text, glyph
@@ -48,7 +49,7 @@ class SearchLine(Horizontal):
         self.display = True
         line = self.query_one(Input)
         line.value = self._log.search
-        line.cursor_position = len(line.value)
+        line.selection = Selection(0, len(line.value))
         line.focus()
         self.count()
 
@@ -56,7 +57,9 @@ class SearchLine(Horizontal):
         """Say which hit of how many is shown; with `searching`, that there may be more."""
         self._searching = searching
         text = self.hits() if self._log.search else ""
-        self.query_one(".search--count", Static).update(Content(text))
+        # The log may have lines before this has its children.
+        for shown in self.query(".search--count").results(Static):
+            shown.update(Content(text))
 
     def hits(self) -> str:
         """`3 of 12`, or `3 of 12…` while it is still searched."""

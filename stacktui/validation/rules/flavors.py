@@ -132,7 +132,7 @@ def missing_packages(requirements: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     found = _packages.get(requirements)
     if found is None or time.monotonic() - found[0] > _PACKAGES_KEPT_S:
-        from stacktui.categories.flavor import is_installed
+        from stacktui.categories.installed import is_installed
 
         found = (time.monotonic(), tuple(r for r in requirements if not is_installed(r)))
         _packages[requirements] = found
