@@ -35,13 +35,22 @@ def main() -> int:
     arguments = sys.argv[1:]
     opening = None if os.environ.get("_STACKTUI_COMPLETE") else wants_workbench(arguments)
     if opening is not None:
-        return _workbench(opening)
-    from stacktui.cli.main import main as run_cli
+        code = _workbench(opening)
+    else:
+        from stacktui.cli.main import main as run_cli
 
-    code = run_cli(arguments)
-    # Else Python's end goes twice through all that the imports made.
-    gc.freeze()
+        code = run_cli(arguments)
+    _end_quickly()
     return code
+
+
+def _end_quickly() -> None:
+    """Leave out that Python's end goes twice through all that the imports made."""
+    if "duckdb" in sys.modules:
+        # Its bindings report each object that is still there at the end, on stderr.
+        gc.unfreeze()
+    else:
+        gc.freeze()
 
 
 class _NoPlugins(ModuleType):

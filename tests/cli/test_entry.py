@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,16 @@ def test_pydantic_looks_for_no_plugins_and_keeps_what_else_its_module_has() -> N
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "pydantic True\nTrue\n"
+
+
+def test_a_library_that_counts_what_is_left_at_the_end_has_nothing_to_say(root: Path) -> None:
+    (root / "values.csv").write_text("user,ts,a\n1,2024-01-01T00:00:00,10\n", "utf-8")
+    (root / "components" / "feature_store" / "local.yaml").write_text(
+        "flavor: local\nconfig:\n  views:\n"
+        "    - {name: u, join_keys: [user], source: values.csv, timestamp: ts, features: [a]}\n",
+        "utf-8",
+    )
+    words = [sys.executable, "-m", "stacktui", "-C", str(root), "feature", "online", "user=1", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert '"features"' in done.stdout
+    assert done.stderr == ""
