@@ -6,20 +6,21 @@ from datetime import datetime
 
 from stacktui.cli.terminal import Span, Tone
 
+# The workbench has the same symbols.
 _STATES: dict[str, tuple[str, Tone]] = {
     "queued": ("○", Tone.MUTED),
     "pending": ("○", Tone.MUTED),
     "starting": ("◐", Tone.RUNNING),
     "running": ("●", Tone.RUNNING),
-    "retrying": ("◐", Tone.WARN),
+    "retrying": ("↻", Tone.WARN),
     "stopping": ("◐", Tone.WARN),
     "succeeded": ("✓", Tone.OK),
-    "cached": ("✓", Tone.OK),
+    "cached": ("◐", Tone.OK),
     "failed": ("✗", Tone.ERROR),
-    "skipped": ("·", Tone.MUTED),
-    "stopped": ("·", Tone.MUTED),
-    "cancelled": ("·", Tone.WARN),
-    "lost": ("!", Tone.ERROR),
+    "skipped": ("◌", Tone.MUTED),
+    "stopped": ("■", Tone.MUTED),
+    "cancelled": ("■", Tone.WARN),
+    "lost": ("?", Tone.ERROR),
 }
 _SEVERITIES = {
     "error": ("✗", Tone.ERROR),

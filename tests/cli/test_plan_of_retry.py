@@ -127,7 +127,7 @@ def test_people_see_what_is_kept(stacktui: Run, broken: Path) -> None:
     run_id = ran(stacktui, "run", "flow")
     answer = stacktui("plan", "--retry", "last", "--from", "join")
     assert answer.code == 0, answer.err
-    assert "✓ kept" in answer.out
+    assert "◐ kept" in answer.out
     assert f"taken from run {run_id}" in answer.out.replace("\n", "")
 
 

@@ -74,7 +74,7 @@ def test_states_attempts_progress_and_places_are_words() -> None:
     state.take(event("progress", "fit", done=5, total=10, text="epoch 5"))
     lines = shown(state, after_s=12)
     assert lines[0] == "● running  a-run  0193a1b2-7c4f  on stack default"
-    assert lines[1].split() == ["✓", "load", "cached", "from", "run", "0193a000-0000"]
+    assert lines[1].split() == ["◐", "load", "cached", "from", "run", "0193a000-0000"]
     assert "● fit       running      12 s  attempt 1 of 3  ━━━━━━╌╌╌╌╌╌ 50 %  orchestrator/local" in lines[2]
     assert lines[3].strip() == "epoch 5"
     assert lines[4].split() == ["○", "evaluate", "pending"]
@@ -91,7 +91,7 @@ def test_a_failed_attempt_says_when_the_next_one_begins() -> None:
     error = {"type": "ValueError", "message": "no\nway"}
     state.take(event("step_retrying", "fit", 10, status="retrying", attempt=1, error=error))
     line = next(line for line in shown(state, after_s=11) if "fit" in line)
-    assert "◐ fit       retrying" in line
+    assert "↻ fit       retrying" in line
     assert "attempt 1 of 3 failed, next in 3 s" in line
     assert "ValueError: no␊way" in line
     state.take(event("step_started", "fit", 14, status="running", attempt=2))
@@ -152,7 +152,7 @@ def re_counts(lines: list[str]) -> int:
         counts = re.findall(
             r"(\d+) more (?:succeeded|cached|skipped|cancelled|running|retrying|failed|lost|pending)", line
         )
-        total += sum(map(int, counts)) if counts else bool(re.match(r" +[✓✗●○◐·!] ", line))
+        total += sum(map(int, counts)) if counts else bool(re.match(r" +[✓✗●○◐↻◌■?·] ", line))
     return total
 
 

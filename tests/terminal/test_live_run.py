@@ -162,7 +162,7 @@ def test_ctrl_c_and_sigterm_stop_the_run(flows: Path, how: str) -> None:
             os.kill(terminal.process.pid, signal.SIGTERM)
         assert left(terminal, before) == 1
         assert "asked the run to stop" in terminal.text
-        assert "· cancelled  waits-" in terminal.text
+        assert "■ cancelled  waits-" in terminal.text
     assert ended(flows) == "cancelled"
 
 

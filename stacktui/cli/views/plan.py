@@ -8,11 +8,11 @@ from stacktui.cli.views.documents import findings
 from stacktui.operations.plan import PlanDocument
 
 _CACHED = {
-    True: Span("✓ cached", Tone.OK),
+    True: Span("◐ cached", Tone.OK),
     False: Span("● runs", Tone.RUNNING),
-    None: Span("◐ depends", Tone.WARN),
+    None: Span("? depends", Tone.WARN),
 }
-_KEPT = Span("✓ kept", Tone.OK)
+_KEPT = Span("◐ kept", Tone.OK)
 
 
 def plan(document: PlanDocument, face: Face) -> None:
