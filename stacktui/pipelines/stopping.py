@@ -17,6 +17,7 @@ WITHOUT_EFFECT_S = 10.0
 """A request that is older, of a run that still goes on, has had no effect."""
 _TERM_GRACE_S = 10.0
 """What a runner takes to end its steps and to write that, at most; one that is told twice gets no second grace."""
+_RELEASED_WITHIN_S = 10.0
 _POLL_S = 0.05
 
 
@@ -81,7 +82,10 @@ def _ended(mark: ProcessMark, within_s: float) -> bool:
 
 def _record_killed(store: MetadataStore, run_id: str) -> None:
     """Whoever kills the runner writes what it cannot write any more. Where that fails the run is shown as lost."""
-    run = store.run(run_id)
+    # A process whose first thread has ended may hold the run for as long as its other threads take to end.
+    deadline = time.monotonic() + _RELEASED_WITHIN_S
+    while not (run := store.run(run_id)).status.finished and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
     if run.status is not RunStatus.LOST or run.finished_at is not None:
         return
     with contextlib.suppress(ComponentError), store.hold(run_id):

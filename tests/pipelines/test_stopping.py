@@ -159,6 +159,22 @@ def test_a_runner_that_does_not_answer_is_killed_and_its_run_is_cancelled(
     assert [step.status for step in here.steps(run_id).values()] == [StepStatus.CANCELLED] * 2
 
 
+def test_a_killed_runner_that_is_slow_to_let_go_is_waited_for(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = make(WAITING)
+    run_id = here.start(params={"folder": str(tmp_path)})
+    pids = [here.pid(run_id), *_begun(tmp_path)]
+    os.kill(pids[0], signal.SIGSTOP)
+    # As of a process whose first thread is gone, the lock that its other threads still have.
+    ends = iter([False, True])
+    monkeypatch.setattr(stopping, "_ended", lambda *_: next(ends))
+    stop_run(here.store, here.store.run(run_id), force=True)
+    assert here.store.run(run_id).status is RunStatus.CANCELLED
+    for pid in pids:
+        wait_until_ended(pid)
+
+
 def test_force_is_a_signal_that_the_runner_obeys(make: Make, tmp_path: Path) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
