@@ -147,7 +147,7 @@ def test_lists_load_little(small_workspace: Path, words: str, most: int) -> None
 
 def test_what_a_test_leaves_running_is_ended(tmp_path: Path) -> None:
     # A child as a runner's watcher is: it goes on when its parent is gone.
-    program = "import os, sys, time; os.fork(); print(os.getpid(), flush=True); time.sleep(600)"
+    program = "import os, time; os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(600)"
     words = [sys.executable, "-c", program, str(tmp_path / "a run")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
