@@ -161,41 +161,6 @@ def run(
     yield from run_events(session, session.live(request.stack.name).metadata_store, run_id)
 
 
-def start(
-    session: Session,
-    target: str,
-    *,
-    params: tuple[str, ...] = (),
-    stack: str | None = None,
-    config: Path | None = None,
-    name: str | None = None,
-    labels: tuple[str, ...] = (),
-    no_cache: bool = False,
-    keep_going: bool = False,
-    probe: bool = True,
-    confirm: str | None = None,
-    steps: Mapping[str, StepSettings] = NO_SETTINGS,
-) -> str:
-    """Start a run and return its id; see `run` for the rest. Raises `OperationError` in words."""
-    snapshot = session.snapshot()
-    request = requested(
-        session,
-        snapshot,
-        target,
-        params=params,
-        stack=stack,
-        config=config,
-        name=name,
-        labels=labels,
-        no_cache=no_cache,
-        keep_going=keep_going,
-        probe=probe,
-        confirm=confirm,
-        steps=steps,
-    )
-    return started_run(session, snapshot, request)
-
-
 def started_run(session: Session, snapshot: WorkspaceSnapshot, request: RunRequest) -> str:
     """Start what was asked for and return the run's id. Raises `OperationError` in words."""
     from stacktui.pipelines.launch import start_run

@@ -106,10 +106,9 @@ def retry(
 
     It is a run of its own with a link to the one that it retries. Ctrl+C, ctrl+d and the exit code are as with `run`.
     """  # fmt: skip
-    from stacktui.operations.run import probe_stack
+    from stacktui.operations.run import probe_stack, started_run
     from stacktui.operations.running import user_code
     from stacktui.pipelines.again import retry_request
-    from stacktui.pipelines.launch import start_run
 
     store = session.store()
     run = run_to_retry(store, run_id, from_step)
@@ -118,10 +117,11 @@ def retry(
     confirmed(resolved.name, resolved.protected, confirm, f"stack {resolved.name!r}")
     if not no_probe:
         probe_stack(session, snapshot, resolved)
-    with launched(session, detach), user_code():
-        request = retry_request(session.workspace, snapshot, run, resolved, from_step)
-        new_id = start_run(session.workspace, snapshot, session.registry(), request)
-    session.changed(runs=[new_id, run.id])
+    with launched(session, detach):
+        with user_code():
+            request = retry_request(session.workspace, snapshot, run, resolved, from_step)
+        new_id = started_run(session, snapshot, request)
+    session.changed(runs=[run.id])
     if detach:
         yield RunStarted(run_id=new_id)
     else:

@@ -90,6 +90,20 @@ class StepSink:
         return True
 
 
+def inbox_message(event: Alert, run_id: str, step: str, masker: Masker) -> InboxItem:
+    """What an alert puts into the inbox; `step` is empty where the run itself says it."""
+    return InboxItem(
+        id=uuid7(),
+        kind="message",
+        alerter=event.alerter,
+        level=Level(event.level),
+        text=masker(event.message),
+        run_id=run_id,
+        step=step or None,
+        created_at=event.at,
+    )
+
+
 class Intake:
     """Writes events to the metadata store, metrics in batches, and carries questions to people and back."""
 
@@ -129,18 +143,7 @@ class Intake:
         elif isinstance(event, FileLogged):
             self._store.log_file(self._run_id, step, self._masker(event.name), event.artifact)
         elif isinstance(event, Alert):
-            self._store.post(
-                InboxItem(
-                    id=uuid7(),
-                    kind="message",
-                    alerter=event.alerter,
-                    level=Level(event.level),
-                    text=self._masker(event.message),
-                    run_id=self._run_id,
-                    step=step or None,
-                    created_at=event.at,
-                )
-            )
+            self._store.post(inbox_message(event, self._run_id, step, self._masker))
         elif isinstance(event, Question) and handle is not None:
             self._ask(step, handle, event)
 

@@ -32,8 +32,7 @@ from stacktui.model.masking import Masker
 from stacktui.model.run import Event, RunStatus
 from stacktui.model.secretref import references
 from stacktui.pipelines.runfile import RunFile
-from stacktui.runtime.build import LiveStack
-from stacktui.runtime.flavors import flavor_registry
+from stacktui.runtime.build import LiveStack, stack_of_run
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -286,10 +285,7 @@ def consume(folder: Path) -> None:
     masker = Masker()
     lock = HeldLock(lock_file(state / "openlineage.lock"))
     os.chdir(workspace)
-    live = LiveStack(
-        run.stack, run.components, flavor_registry(Path(run.code_path)), workspace=workspace, state=state
-    )
-    with live:
+    with stack_of_run(run) as live:
         while lock.take():
             try:
                 transport = _with_secrets(given.transport, live, masker)

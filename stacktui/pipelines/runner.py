@@ -33,8 +33,7 @@ from stacktui.pipelines.run_loop import RunLoop
 from stacktui.pipelines.runfile import RunFile
 from stacktui.pipelines.telling import tell_the_end
 from stacktui.pipelines.watcher import watch_over_this_process
-from stacktui.runtime.build import LiveStack, needed_secrets, resolve_secrets
-from stacktui.runtime.flavors import flavor_registry
+from stacktui.runtime.build import LiveStack, needed_secrets, resolve_secrets, stack_of_run
 
 _WRITABLE_WITHIN_S = 30.0
 _NOW = -1
@@ -54,14 +53,7 @@ def execute(
     secrets, for whatever the caller says about an error.
     """
     run = file.run
-    live = LiveStack(
-        run.stack,
-        run.components,
-        flavor_registry(Path(run.code_path)),
-        workspace=Path(run.workspace),
-        state=Path(run.state),
-    )
-    with live:
+    with stack_of_run(run) as live:
         store = live.metadata_store
         with store.hold(run.run_id):
             _check_open(store, run.run_id, resumed_after is not None)

@@ -32,8 +32,7 @@ from stacktui.pipelines.materializers import load
 from stacktui.pipelines.resume import reference_to
 from stacktui.pipelines.runfile import RunFile
 from stacktui.pipelines.specs import SpecMaker
-from stacktui.runtime.build import LiveStack, needed_secrets, resolve_secrets, stack_in_step
-from stacktui.runtime.flavors import flavor_registry
+from stacktui.runtime.build import needed_secrets, resolve_secrets, stack_in_step, stack_of_run
 
 if TYPE_CHECKING:
     from stacktui.categories.metadata_store import MetadataStore
@@ -78,13 +77,7 @@ def run_again(spec: StepSpec, *, pdb: bool) -> dict[str, Any]:
     Raises `ComponentError` where its secrets or the child cannot be had.
     """
     run = spec.run
-    with LiveStack(
-        run.stack,
-        run.components,
-        flavor_registry(Path(run.code_path)),
-        workspace=Path(run.workspace),
-        state=Path(run.state),
-    ) as live:
+    with stack_of_run(run) as live:
         shared = needed_secrets(live.components())
         values = resolve_secrets(live, {*shared, *spec.secrets})
     request = {

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from stacktui.categories.metadata_store import MetadataStore
-from stacktui.model.alert import InboxItem, Level
-from stacktui.model.base import now, uuid7
+from stacktui.model.alert import Level
+from stacktui.model.base import now
 from stacktui.model.category import Category
 from stacktui.model.execution import Alert, RunContext, StepEvent
 from stacktui.model.masking import Masker
 from stacktui.model.run import Run, RunStatus
+from stacktui.pipelines.intake import inbox_message
 from stacktui.pipelines.runfile import RunFile
-from stacktui.runtime.flavors import flavor_registry
-from stacktui.runtime.live import LiveStack
+from stacktui.runtime.build import stack_of_run
 
 _PATIENCE_S = 10.0
 
@@ -53,14 +52,7 @@ def _line(file: RunFile, run: Run) -> tuple[str, Level] | None:
 
 
 def _post(context: RunContext, store: MetadataStore, masker: Masker, text: str, level: Level) -> None:
-    live = LiveStack(
-        context.stack,
-        context.components,
-        flavor_registry(Path(context.code_path)),
-        workspace=Path(context.workspace),
-        state=Path(context.state),
-        channel=_Inbox(store, context.run_id),
-    )
+    live = stack_of_run(context, _Inbox(store, context.run_id, masker))
 
     def post(name: str) -> None:
         try:
@@ -87,23 +79,14 @@ class _Inbox:
 
     step = ""
 
-    def __init__(self, store: MetadataStore, run_id: str) -> None:
+    def __init__(self, store: MetadataStore, run_id: str, masker: Masker) -> None:
         self.run_id = run_id
         self._store = store
+        self._masker = masker
 
     def emit(self, event: StepEvent) -> None:
         if isinstance(event, Alert):
-            self._store.post(
-                InboxItem(
-                    id=uuid7(),
-                    kind="message",
-                    alerter=event.alerter,
-                    level=Level(event.level),
-                    text=event.message,
-                    run_id=self.run_id,
-                    created_at=event.at,
-                )
-            )
+            self._store.post(inbox_message(event, self.run_id, self.step, self._masker))
 
     def answer(self, question_id: str, timeout_s: float | None) -> str | None:
         """Nothing is asked at the end of a run."""

@@ -33,6 +33,7 @@ __all__ = [
     "open_stack",
     "resolve_secrets",
     "stack_in_step",
+    "stack_of_run",
 ]
 
 
@@ -84,6 +85,18 @@ def open_component(
         live.close()
         raise
     return _closing(made, live)
+
+
+def stack_of_run(run: RunContext, channel: StepChannel | None = None) -> LiveStack:
+    """The stack that a run was started with, as its runner has it: its flavors are those of the run's code."""
+    return LiveStack(
+        run.stack,
+        run.components,
+        flavor_registry(Path(run.code_path)),
+        workspace=Path(run.workspace),
+        state=Path(run.state),
+        channel=channel,
+    )
 
 
 def stack_in_step(run: RunContext, secrets: SecretValues, channel: StepChannel) -> LiveStack:

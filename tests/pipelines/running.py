@@ -144,3 +144,39 @@ def place(root: Path, pipeline: str, **more: Any) -> Iterator[Place]:
         yield made
     finally:
         made.close()
+
+
+WAITING = """
+@step
+def wait(folder: str) -> int:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(folder, "pids.tmp").write_text(f"{os.getpid()} {child.pid}")
+    Path(folder, "pids.tmp").rename(Path(folder, "pids"))
+    time.sleep(600)
+
+@step
+def then(x: int) -> int:
+    return x
+
+@pipeline
+def main(folder: str):
+    then(wait(folder))
+
+@step
+def broken() -> int:
+    raise ValueError("broken")
+
+@pipeline
+def failing():
+    then(broken())
+
+@pipeline
+def quick():
+    then(1)
+"""
+
+
+def begun(folder: Path) -> list[int]:
+    """The pids of the step of `WAITING` and of its child, once it has begun."""
+    wait_for((folder / "pids").exists, "the step to begin")
+    return [int(pid) for pid in (folder / "pids").read_text().split()]

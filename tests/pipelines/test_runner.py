@@ -15,7 +15,7 @@ from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.stack import StepSettings
 from stacktui.testing.contracts.base import wait_for
 from stacktui.testing.contracts.step_running import wait_until_ended
-from tests.pipelines.running import HEAD, Make
+from tests.pipelines.running import HEAD, WAITING, Make, begun
 
 DIAMOND = """
 @step
@@ -277,33 +277,10 @@ def test_a_worker_that_dies_is_a_failed_step_and_not_a_failed_runner(make: Make)
     assert steps["lives"].status is StepStatus.SUCCEEDED
 
 
-WAITING = """
-@step
-def wait(folder: str) -> int:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(folder, "pids.tmp").write_text(f"{os.getpid()} {child.pid}")
-    Path(folder, "pids.tmp").rename(Path(folder, "pids"))
-    time.sleep(600)
-
-@step
-def then(x: int) -> int:
-    return x
-
-@pipeline
-def main(folder: str):
-    then(wait(folder))
-"""
-
-
-def _begun(folder: Path) -> list[int]:
-    wait_for((folder / "pids").exists, "the step to begin")
-    return [int(pid) for pid in (folder / "pids").read_text().split()]
-
-
 def test_a_run_stops_when_it_is_asked_to(make: Make, tmp_path: Path) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = _begun(tmp_path)
+    pids = begun(tmp_path)
     here.store.request(run_id, "stop")
     run = here.ended(run_id)
     assert run.status is RunStatus.CANCELLED
@@ -315,7 +292,7 @@ def test_a_run_stops_when_it_is_asked_to(make: Make, tmp_path: Path) -> None:
 def test_a_runner_that_is_told_to_end_cancels_its_run(make: Make, tmp_path: Path) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = _begun(tmp_path)
+    pids = begun(tmp_path)
     for number in (signal.SIGHUP, signal.SIGINT):
         os.kill(here.pid(run_id), number)
     assert here.store.run(run_id).status is RunStatus.RUNNING
@@ -328,7 +305,7 @@ def test_a_runner_that_is_told_to_end_cancels_its_run(make: Make, tmp_path: Path
 def test_a_runner_that_is_killed_takes_its_workers_along(make: Make, tmp_path: Path) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = _begun(tmp_path)
+    pids = begun(tmp_path)
     os.kill(here.pid(run_id), signal.SIGKILL)
     for pid in pids:
         wait_until_ended(pid)

@@ -21,47 +21,13 @@ from stacktui.pipelines.admission import Admission
 from stacktui.pipelines.stopping import stop_run
 from stacktui.testing.contracts.base import wait_for
 from stacktui.testing.contracts.step_running import alive, wait_until_ended
-from tests.pipelines.running import Make, Place
-
-WAITING = """
-@step
-def wait(folder: str) -> int:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(folder, "pids.tmp").write_text(f"{os.getpid()} {child.pid}")
-    Path(folder, "pids.tmp").rename(Path(folder, "pids"))
-    time.sleep(600)
-
-@step
-def then(x: int) -> int:
-    return x
-
-@pipeline
-def main(folder: str):
-    then(wait(folder))
-
-@step
-def broken() -> int:
-    raise ValueError("broken")
-
-@pipeline
-def failing():
-    then(broken())
-
-@pipeline
-def quick():
-    then(1)
-"""
-
-
-def _begun(folder: Path) -> list[int]:
-    wait_for((folder / "pids").exists, "the step to begin")
-    return [int(pid) for pid in (folder / "pids").read_text().split()]
+from tests.pipelines.running import WAITING, Make, Place, begun
 
 
 def test_a_run_is_asked_first(make: Make, tmp_path: Path) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = _begun(tmp_path)
+    pids = begun(tmp_path)
     run = here.store.run(run_id)
     assert stop_run(here.store, run) == f"asked run {run_id[:13]} to stop"
     ended = here.ended(run_id)
@@ -144,7 +110,7 @@ def test_a_runner_that_does_not_answer_is_killed_and_its_run_is_cancelled(
 ) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = [here.pid(run_id), *_begun(tmp_path)]
+    pids = [here.pid(run_id), *begun(tmp_path)]
     os.kill(pids[0], signal.SIGSTOP)
     monkeypatch.setattr(stopping, "_TERM_GRACE_S", 0.2)
     said = stop_run(here.store, here.store.run(run_id), force=True)
@@ -164,7 +130,7 @@ def test_a_killed_runner_that_is_slow_to_let_go_is_waited_for(
 ) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = [here.pid(run_id), *_begun(tmp_path)]
+    pids = [here.pid(run_id), *begun(tmp_path)]
     os.kill(pids[0], signal.SIGSTOP)
     # As of a process whose first thread is gone, the lock that its other threads still have.
     ends = iter([False, True])
@@ -178,7 +144,7 @@ def test_a_killed_runner_that_is_slow_to_let_go_is_waited_for(
 def test_force_is_a_signal_that_the_runner_obeys(make: Make, tmp_path: Path) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    pids = _begun(tmp_path)
+    pids = begun(tmp_path)
     said = stop_run(here.store, here.store.run(run_id), force=True)
     assert said == f"run {run_id[:13]} was told to end by SIGTERM, and is cancelled"
     for pid in pids:
@@ -203,7 +169,7 @@ def test_a_request_without_effect_is_followed_by_a_signal_later(
 ) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    _begun(tmp_path)
+    begun(tmp_path)
     pid = here.pid(run_id)
     os.kill(pid, signal.SIGSTOP)
     stop_run(here.store, here.store.run(run_id))
@@ -228,7 +194,7 @@ def test_a_signal_reaches_no_other_process(
 ) -> None:
     here = make(WAITING)
     run_id = here.start(params={"folder": str(tmp_path)})
-    _begun(tmp_path)
+    begun(tmp_path)
     mark = mark_of(os.getpid())
     assert mark is not None
     # The test's own process stands for one that got the number of the runner's.

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from stacktui.model.run import RunStatus
-from stacktui.operations.run import start
+from stacktui.operations.run import requested, started_run
 from stacktui.operations.session import Session
 from tests.tui.workbench import DEADLINE, workspace
 
@@ -100,7 +100,9 @@ def runnable(root: Path, *, settings: str = "") -> Path:
 def begin(root: Path, target: str, *params: str, name: str | None = None) -> str:
     """Start a run in the background and return its id."""
     with Session(root) as session:
-        return start(session, target, params=params, name=name, probe=False)
+        snapshot = session.snapshot()
+        request = requested(session, snapshot, target, params=params, name=name, probe=False)
+        return started_run(session, snapshot, request)
 
 
 def execute(root: Path, target: str, *params: str, name: str | None = None) -> str:

@@ -6,6 +6,7 @@ Content is packed without pickle wherever the type allows it, and the same value
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -23,6 +24,15 @@ class MaterializerError(ComponentError):
 
 class Unfit(Exception):
     """This materializer cannot keep this value as it is; the next one is asked."""
+
+
+def object_called(name: str) -> Any:
+    """What `module:qualified.name` names. Whatever its import raises comes through."""
+    module, _, qualified = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    return found
 
 
 class Packed(NamedTuple):

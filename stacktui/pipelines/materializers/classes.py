@@ -7,7 +7,6 @@ its fields: an object that carries more, or that takes a hand in its own picklin
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 from collections.abc import Callable, Iterator
 from enum import Enum, Flag
@@ -15,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stacktui.pipelines.materializers.base import MaterializerError, Unfit
+from stacktui.pipelines.materializers.base import MaterializerError, Unfit, object_called
 from stacktui.pipelines.pickle_names import LONGEST, is_project_code
 
 _BUILT_IN = (dict, list, tuple, set, frozenset, str, bytes, bytearray, int, float, complex, BaseException)
@@ -113,11 +112,8 @@ def _name_of(kind: type) -> str:
 
 
 def _class_called(name: str) -> Any:
-    module, _, qualified = name.partition(":")
     try:
-        found: Any = importlib.import_module(module)
-        for part in qualified.split("."):
-            found = getattr(found, part)
+        found = object_called(name)
     except (ImportError, AttributeError) as error:
         raise MaterializerError(
             f"{name.replace(':', '.')} is needed to load this, and is not there any more: {error}"

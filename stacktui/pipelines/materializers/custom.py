@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stacktui.categories.installed import entry_points
-from stacktui.pipelines.materializers.base import MaterializerError, Packed, Source, Unfit, type_name
+from stacktui.pipelines.materializers.base import (
+    MaterializerError,
+    Packed,
+    Source,
+    Unfit,
+    object_called,
+    type_name,
+)
 
 M = TypeVar("M")
 
@@ -138,13 +145,8 @@ def custom(name: str) -> Custom:
 
 
 def _imported(name: str) -> Any:
-    import importlib
-
-    module, _, attribute = name.partition(":")
     try:
-        found: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
+        found = object_called(name)
         _check_shape(found)
         return found() if isinstance(found, type) else found
     except Exception as error:

@@ -5,13 +5,14 @@ A mixin. The keys are those of the table of operations; here is what each asks f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from stacktui.model.text import Clean, clean
 
 if TYPE_CHECKING:
     from stacktui.tui.screens.base import WorkbenchScreen
+    from stacktui.tui.widgets.grid import Grid
 
 
 class Chosen(NamedTuple):
@@ -27,6 +28,31 @@ class Chosen(NamedTuple):
     @property
     def ended(self) -> bool:
         return self.status not in ("queued", "running")
+
+
+class _Line(Protocol):
+    """A run's row in a table."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> Clean: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def pinned(self) -> bool: ...
+    @property
+    def raw_note(self) -> str: ...
+
+
+def chosen_in(grid: Grid, lines: Iterable[_Line]) -> tuple[Chosen, ...]:
+    """The marked rows of a table of runs, or the one under the cursor."""
+    keys = grid.marks or {grid.cursor_key or ""}
+    return tuple(
+        Chosen(line.id, line.name, line.status, line.pinned, line.raw_note)
+        for line in lines
+        if line.id in keys
+    )
 
 
 def refused(operation: str, runs: Sequence[Chosen]) -> str | None:

@@ -17,7 +17,7 @@ from stacktui.tui.keys import bind, operation_bindings
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, elapsed, glyph, running_for, state_text, tone_of
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
-from stacktui.tui.screens.run_actions import Chosen, RunActions
+from stacktui.tui.screens.run_actions import Chosen, RunActions, chosen_in
 from stacktui.tui.snapshots.runs import (
     MOST_COUNTED,
     Key,
@@ -181,13 +181,7 @@ class RunsScreen(RunActions, WorkbenchScreen[RunsSnapshot]):
     def chosen_runs(self) -> tuple[Chosen, ...]:
         if not self.is_mounted or self.snapshot is None:
             return ()
-        grid = self.query_one("#runs", Grid)
-        keys = grid.marks or {grid.cursor_key or ""}
-        return tuple(
-            Chosen(line.id, line.name, line.status, line.pinned, line.raw_note)
-            for line in self.snapshot.lines
-            if line.id in keys
-        )
+        return chosen_in(self.query_one("#runs", Grid), self.snapshot.lines)
 
     def other_store(self) -> bool:
         return self._store is not None

@@ -16,7 +16,7 @@ from stacktui.tui.keys import bind, operation_bindings
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, elapsed, glyph, running_for, state_text, tone_of
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
-from stacktui.tui.screens.run_actions import Chosen, RunActions
+from stacktui.tui.screens.run_actions import Chosen, RunActions, chosen_in
 from stacktui.tui.snapshots.sweep import Sweep, SweepLine, in_order, load_sweep
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.panel import Panel
@@ -130,13 +130,7 @@ class SweepScreen(RunActions, WorkbenchScreen[Sweep]):
     def chosen_runs(self) -> tuple[Chosen, ...]:
         if not self.is_mounted or self.snapshot is None:
             return ()
-        grid = self.query_one("#sweep", Grid)
-        keys = grid.marks or {grid.cursor_key or ""}
-        return tuple(
-            Chosen(line.id, line.name, line.status, line.pinned, line.note)
-            for line in self.snapshot.lines
-            if line.id in keys
-        )
+        return chosen_in(self.query_one("#sweep", Grid), self.snapshot.lines)
 
     def other_store(self) -> bool:
         return self._store is not None

@@ -32,7 +32,8 @@ class SweepLine:
     values: tuple[Any, ...]
     """One a column: a number as it is, anything else as clean text; None where the run has none."""
     pinned: bool
-    note: str
+    raw_note: str
+    """As it was written."""
 
 
 @dataclass(frozen=True)
