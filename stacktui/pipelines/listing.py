@@ -48,7 +48,9 @@ class Rule(NamedTuple):
 
 
 def git_state(root: Path) -> GitState | None:
-    """Commit and dirtiness of the files under `root`; None where git is not installed or knows nothing of it."""
+    """Commit and dirtiness of the files under `root`; None where git is not installed, or knows nothing of it: also
+    of a folder that lies in a checkout and is ignored there.
+    """
     answer = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--", ".")
     if answer is None:
         return None
@@ -60,6 +62,9 @@ def git_state(root: Path) -> GitState | None:
             commit = None if oid == "(initial)" else oid
         elif line and not line.startswith(b"#"):
             dirty = True
+    # In a folder that is ignored as a whole nothing is ever new or changed.
+    if not dirty and _git(root, "check-ignore", "--quiet", ".") is not None:
+        return None
     return GitState(commit, dirty)
 
 

@@ -275,6 +275,21 @@ def test_commit_and_dirtiness_are_recorded(tmp_path: Path) -> None:
     assert files(take(root).path) == {"a.py", "new.py", ".gitignore"}
 
 
+def test_a_workspace_that_the_checkout_around_it_ignores_has_its_own_rules(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    write(tmp_path, ".gitignore", "/scratch/\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    root = tmp_path / "scratch"
+    write(root, "stacktui.yaml", "version: 1\n")
+    write(root, "pipelines/a.py", "x = 1\n")
+    write(root, ".gitignore", ".stacktui/\n*.csv\n")
+    write(root, "data.csv", "x\n")
+    made = take(root)
+    assert files(made.path) == {"stacktui.yaml", "pipelines/a.py", ".gitignore"}
+    assert (made.commit, made.dirty) == (None, None)
+
+
 def test_git_variables_of_a_hook_do_not_mislead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "ws"
     write(root, "a.py", "")
