@@ -10,7 +10,8 @@ from stacktui.cli.live import LiveRun
 from stacktui.cli.region import Drawn
 from stacktui.cli.run_tree import fitted, whole_seconds
 from stacktui.cli.terminal import Out, Span, Text, Tone, cell_width
-from stacktui.cli.words import number, plural, short_id, state
+from stacktui.cli.words import number, plural, state
+from stacktui.model.base import short_id
 from stacktui.operations.documents import Part
 from stacktui.operations.sweep import SweepBegan, SweepEvent
 

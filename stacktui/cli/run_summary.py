@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from stacktui.cli.terminal import Out, Span, Text, Tone
-from stacktui.cli.words import duration, short_id, state
+from stacktui.cli.words import duration, state
+from stacktui.model.base import short_id
 from stacktui.model.run import Run, RunStatus, StepRun, StepStatus
 
 _FRAMES = 12

@@ -12,7 +12,8 @@ from datetime import datetime
 from stacktui.cli.region import Drawn
 from stacktui.cli.run_state import RunState, StepState
 from stacktui.cli.terminal import Out, Span, Text, Tone, cell_width, shortened
-from stacktui.cli.words import plural, short_id, state
+from stacktui.cli.words import plural, state
+from stacktui.model.base import short_id
 from stacktui.model.run import StepStatus
 from stacktui.model.text import clean, unstyled
 

@@ -81,11 +81,6 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
-def short_id(run_id: str) -> str:
-    """The part of a run's id that tells it from others: its time to the millisecond."""
-    return run_id[:13]
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 run`, `2 runs`."""
     return f"{count} {one if count == 1 else many or one + 's'}"

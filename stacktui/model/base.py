@@ -135,6 +135,11 @@ def from_rfc3339(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def short_id(run_id: str) -> str:
+    """The part of an id that people are shown: it tells it from others by its time, to the millisecond."""
+    return run_id[:13]
+
+
 def uuid7() -> str:
     """A new UUIDv7 (RFC 9562): ids made later sort later, to the millisecond."""
     milliseconds = time.time_ns() // 1_000_000

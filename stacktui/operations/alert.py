@@ -6,6 +6,7 @@ import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from stacktui.model.alert import InboxItem, Level
+from stacktui.model.base import short_id
 from stacktui.operations.documents import Document, DoneDocument, Moment, Part
 from stacktui.operations.errors import AnswerIsNo, OperationError
 from stacktui.operations.table import Arg, Opt, operation
@@ -96,12 +97,12 @@ def answer(
     item = store.inbox_item(id)
     if item.kind != "question":
         raise OperationError(
-            f"{item.id[:13]} is a message, which has no answer; stacktui alert list --pending lists questions"
+            f"{short_id(item.id)} is a message, which has no answer; stacktui alert list --pending lists questions"
         )
     if not item.pending:
         who = f" by {item.answered_by}" if item.answered_by else ""
         how = f"answered {item.answer!r}{who}" if item.answer is not None else "closed without an answer"
-        raise AnswerIsNo(f"question {item.id[:13]} was {how} already")
+        raise AnswerIsNo(f"question {short_id(item.id)} was {how} already")
     if choice not in item.choices:
         from stacktui.operations.errors import nearest
 

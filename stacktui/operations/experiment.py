@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from stacktui.model.base import short_id
 from stacktui.operations.documents import Document, Moment, Part
 from stacktui.operations.errors import OperationError, unknown
 from stacktui.operations.table import Arg, Opt, operation
@@ -141,7 +142,10 @@ def curve(
     run = _run(session, found, run_id)
     if key not in run.metrics:
         raise unknown(
-            f"metric in run {run.run_id[:13]}", key, run.metrics, f"stacktui experiment show {run.run_id}"
+            f"metric in run {short_id(run.run_id)}",
+            key,
+            run.metrics,
+            f"stacktui experiment show {run.run_id}",
         )
     points = found.curve(run.run_id, key, limit)
     return CurveDocument(

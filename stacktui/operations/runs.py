@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
+from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus
 from stacktui.operations.documents import Document
 from stacktui.operations.errors import OperationError, unknown
@@ -122,12 +123,14 @@ def logs(
     run = which_run(store, run_id)
     attempts = {each.name: each.attempt for each in store.steps(run.id)}
     if step is not None and step not in attempts:
-        raise unknown("step", step, attempts, f"stacktui runs show {run.id[:13]}", f" in run {run.id[:13]}")
+        raise unknown(
+            "step", step, attempts, f"stacktui runs show {short_id(run.id)}", f" in run {short_id(run.id)}"
+        )
     newest = attempts[step] if step is not None else max(attempts.values(), default=1)
     if attempt is not None and (attempt < 1 or (attempt > newest and not follow)):
         what = f"step {step!r}" if step is not None else "a step"
         raise OperationError(
-            f"there is no attempt {attempt} of {what} in run {run.id[:13]}; the newest is {newest}"
+            f"there is no attempt {attempt} of {what} in run {short_id(run.id)}; the newest is {newest}"
         )
     if tail is not None and tail < 0:
         raise OperationError("--tail must be at least 0")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
+from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus
 from stacktui.operations.changes import confirmed
 from stacktui.operations.documents import Document, DoneDocument, Part
@@ -151,7 +152,7 @@ def stop(
     store = session.store()
     run = which_run(store, run_id)
     if run.status.finished:
-        raise AnswerIsNo(f"run {run.id[:13]} is {run.status}: there is nothing to stop")
+        raise AnswerIsNo(f"run {short_id(run.id)} is {run.status}: there is nothing to stop")
     done = stop_run(store, run, force=force)
     session.changed(runs=[run.id])
     return DoneDocument(done=done)
@@ -189,7 +190,7 @@ def wait(
         if len(ended) == len(set(ids)):
             return WaitDocument(runs=tuple(RunRow.of(ended[run_id]) for run_id in dict.fromkeys(ids)))
         if until is not None and time.monotonic() >= until:
-            open_ = [run_id[:13] for run_id in dict.fromkeys(ids) if run_id not in ended]
+            open_ = [short_id(run_id) for run_id in dict.fromkeys(ids) if run_id not in ended]
             goes_on = f"run {open_[0]} goes on" if len(open_) == 1 else f"runs {', '.join(open_)} go on"
             raise OperationError(
                 f"{goes_on} after {timeout:g} s; follow with: stacktui runs logs -f {open_[0]}"

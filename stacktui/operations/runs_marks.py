@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from stacktui.model.base import short_id
 from stacktui.operations.documents import Document, DoneDocument, Part
 from stacktui.operations.errors import AnswerIsNo, OperationError, nearest
 from stacktui.operations.table import Arg, Opt, operation
@@ -60,17 +61,17 @@ def label(
     run = which_run(store, run_id)
     wanted = pairs(labels, "label")
     if not wanted and not remove:
-        raise OperationError(f"say what to set: stacktui runs label {run.id[:13]} key=value")
+        raise OperationError(f"say what to set: stacktui runs label {short_id(run.id)} key=value")
     for key in remove:
         if key not in run.labels:
-            raise OperationError(f"run {run.id[:13]} has no label {key!r}{nearest(key, run.labels)}")
+            raise OperationError(f"run {short_id(run.id)} has no label {key!r}{nearest(key, run.labels)}")
     if both := [key for key in remove if key in wanted]:
         raise OperationError(f"label {both[0]!r} is both set and taken away; say one")
     kept = {key: value for key, value in run.labels.items() if key not in remove}
     store.update_run(run.id, labels={**kept, **wanted})
     session.changed(runs=[run.id])
     said = [*(f"{key}={value}" for key, value in wanted.items()), *(f"without {key}" for key in remove)]
-    return DoneDocument(done=f"labelled run {run.id[:13]}: {', '.join(said)}")
+    return DoneDocument(done=f"labelled run {short_id(run.id)}: {', '.join(said)}")
 
 
 @operation(
@@ -90,7 +91,7 @@ def note(
     run = which_run(store, run_id)
     store.update_run(run.id, note=text.strip())
     session.changed(runs=[run.id])
-    return DoneDocument(done=f"{'noted on' if text.strip() else 'took the note from'} run {run.id[:13]}")
+    return DoneDocument(done=f"{'noted on' if text.strip() else 'took the note from'} run {short_id(run.id)}")
 
 
 @operation(
@@ -111,10 +112,10 @@ def pin(
     run = which_run(store, run_id)
     if run.pinned is not off:
         state = "pinned" if run.pinned else "not pinned"
-        return DoneDocument(done=f"run {run.id[:13]} is {state} already")
+        return DoneDocument(done=f"run {short_id(run.id)} is {state} already")
     store.update_run(run.id, pinned=not off)
     session.changed(runs=[run.id])
-    return DoneDocument(done=f"{'unpinned' if off else 'pinned'} run {run.id[:13]}")
+    return DoneDocument(done=f"{'unpinned' if off else 'pinned'} run {short_id(run.id)}")
 
 
 @operation(
@@ -170,11 +171,15 @@ def uses_of(store: MetadataStore, run: Run, besides: set[str]) -> Iterator[RunUs
 def _refuse_kept(session: Session, store: MetadataStore, runs: list[Run]) -> None:
     """All of them before any is deleted: a mistake in the last word must not cost the first run."""
     for run in runs:
-        name = f"run {run.id[:13]}"
+        name = f"run {short_id(run.id)}"
         if not run.status.finished:
-            raise AnswerIsNo(f"{name} is {run.status}; stop it first with: stacktui runs stop {run.id[:13]}")
+            raise AnswerIsNo(
+                f"{name} is {run.status}; stop it first with: stacktui runs stop {short_id(run.id)}"
+            )
         if run.pinned:
-            raise AnswerIsNo(f"{name} is pinned; unpin it first with: stacktui runs pin {run.id[:13]} --off")
+            raise AnswerIsNo(
+                f"{name} is pinned; unpin it first with: stacktui runs pin {short_id(run.id)} --off"
+            )
         if not let_go(session, store, run):
             raise AnswerIsNo(
                 f"{name} has ended, and its runner has not yet; try again when it has cleaned up"
@@ -185,9 +190,11 @@ def _in_words(uses: tuple[RunUse, ...]) -> str:
     said = []
     for use in uses[:3]:
         tagged = f"has the tag {', '.join(use.tags)}" if use.tags else ""
-        by = ", ".join(each[:13] for each in use.used_by[:3])
+        by = ", ".join(short_id(each) for each in use.used_by[:3])
         used = f"is used by run {by}{' and others' if len(use.used_by) > 3 else ''}" if use.used_by else ""
-        said.append(f"{use.artifact} of run {use.run_id[:13]} {' and '.join(filter(None, (tagged, used)))}")
+        said.append(
+            f"{use.artifact} of run {short_id(use.run_id)} {' and '.join(filter(None, (tagged, used)))}"
+        )
     more = f", and {len(uses) - 3} more" if len(uses) > 3 else ""
     return ", ".join(said) + more
 
@@ -204,4 +211,4 @@ def _remove_files(session: Session, run_id: str) -> None:
         folder: Path = session.workspace.state / kind / run_id
         shutil.rmtree(folder, onerror=note_problem)
     if problems:
-        raise OperationError(f"run {run_id[:13]} is deleted, but not all of its files: {problems[0]}")
+        raise OperationError(f"run {short_id(run_id)} is deleted, but not all of its files: {problems[0]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus
 from stacktui.operations.artifact import ArtifactPart, artifact_part
 from stacktui.operations.documents import Document, Part
@@ -67,7 +68,9 @@ def show(
     run = which_run(store, run_id)
     steps = {each.name: each for each in store.steps(run.id)}
     if step not in steps:
-        raise unknown("step", step, steps, f"stacktui runs show {run.id[:13]}", f" in run {run.id[:13]}")
+        raise unknown(
+            "step", step, steps, f"stacktui runs show {short_id(run.id)}", f" in run {short_id(run.id)}"
+        )
     found = steps[step]
     metrics = {point.key: point.value for point in store.metrics(run.id) if point.source == step}
     return StepDocument(
@@ -112,7 +115,9 @@ def run(
     found = which_run(store, run_id)
     steps = {each.name: each for each in store.steps(found.id)}
     if step not in steps:
-        raise unknown("step", step, steps, f"stacktui runs show {found.id[:13]}", f" in run {found.id[:13]}")
+        raise unknown(
+            "step", step, steps, f"stacktui runs show {short_id(found.id)}", f" in run {short_id(found.id)}"
+        )
     workspace = session.workspace
     spec = again_spec(
         store, workspace.state, found, steps[step], today=workspace.root.resolve() if today else None

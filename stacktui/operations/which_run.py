@@ -6,6 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from stacktui.model.base import short_id
 from stacktui.operations.errors import AnswerIsNo, OperationError, unknown
 from stacktui.operations.table import Arg
 
@@ -45,13 +46,17 @@ def run_to_retry(store: MetadataStore, text: str, from_step: str | None) -> Run:
     run = which_run(store, text)
     if not run.status.finished:
         raise AnswerIsNo(
-            f"run {run.id[:13]} is {run.status}; stop it first with: stacktui runs stop {run.id[:13]}"
+            f"run {short_id(run.id)} is {run.status}; stop it first with: stacktui runs stop {short_id(run.id)}"
         )
     if from_step is not None:
         names = [node.name for node in run.graph]
         if from_step not in names:
             raise unknown(
-                "step", from_step, names, f"stacktui runs show {run.id[:13]}", f" in run {run.id[:13]}"
+                "step",
+                from_step,
+                names,
+                f"stacktui runs show {short_id(run.id)}",
+                f" in run {short_id(run.id)}",
             )
     return run
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.held_lock import HeldLock
 from stacktui.categories.private import lock_file, make_folder
+from stacktui.model.base import short_id
 
 _LOOK_EVERY_S = 0.2
 _COUNT_EVERY_S = 2.0
@@ -215,7 +216,7 @@ class _Limit:
 
 def _words(running: list[str], before: int, limit: int) -> str:
     waits = f"waits for {_runs(before)} before it; " if before else "waits for a place; "
-    named = [run_id[:13] for run_id in running[:_NAMED]]
+    named = [short_id(run_id) for run_id in running[:_NAMED]]
     more = len(running) - len(named)
     who = f"run{'s' if len(running) > 1 else ''} {', '.join(named)}" + (f" and {more} more" if more else "")
     if not running:

@@ -29,7 +29,7 @@ from stacktui.categories.private import append_file
 from stacktui.flavors.local.host_gpus import gpus_at_a_glance
 from stacktui.flavors.local.process_tree import DETACHED
 from stacktui.flavors.local.worker_process import importable
-from stacktui.model.base import Noun, now, uuid7
+from stacktui.model.base import Noun, now, short_id, uuid7
 from stacktui.model.category import Category
 from stacktui.model.component import Component, ComponentId
 from stacktui.model.execution import RunContext
@@ -193,23 +193,27 @@ def resume_run(
     lives. Raises `ComponentError` where it succeeded, still goes on, or its folder or code is gone.
     """
     run = store.run(run_id)
-    name = f"run {run.id[:13]}"
+    name = f"run {short_id(run.id)}"
     if run.status is RunStatus.SUCCEEDED:
-        raise ComponentError(f"{name} has succeeded; start it anew with: stacktui runs retry {run.id[:13]}")
+        raise ComponentError(
+            f"{name} has succeeded; start it anew with: stacktui runs retry {short_id(run.id)}"
+        )
     if not run.status.finished:
-        raise ComponentError(f"{name} is {run.status}; stop it first with: stacktui runs stop {run.id[:13]}")
+        raise ComponentError(
+            f"{name} is {run.status}; stop it first with: stacktui runs stop {short_id(run.id)}"
+        )
     folder = workspace.state / "runs" / run.id
     try:
         file = RunFile.read(folder)
     except (OSError, ValidationError) as error:
         raise ComponentError(
             f"{name} cannot be resumed: {folder / 'run.json'} cannot be read ({_short(error)}); "
-            f"start it anew with: stacktui runs retry {run.id[:13]}"
+            f"start it anew with: stacktui runs retry {short_id(run.id)}"
         ) from None
     if not Path(file.run.code_path).is_dir():
         raise ComponentError(
             f"{name} cannot be resumed: its code is gone from {file.run.code_path}; "
-            f"start it anew with: stacktui runs retry {run.id[:13]}"
+            f"start it anew with: stacktui runs retry {short_id(run.id)}"
         )
     # Held meanwhile, so that of two who resume it at once one is refused.
     with store.hold(run.id):

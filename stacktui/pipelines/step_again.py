@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from stacktui.categories.base import Surroundings
 from stacktui.categories.errors import ComponentError
 from stacktui.flavors.local.artifact_store import LocalArtifactStore, LocalArtifactStoreConfig
+from stacktui.model.base import short_id
 from stacktui.model.execution import StepSpec
 from stacktui.model.masking import Masker
 from stacktui.model.secretref import SecretRef
@@ -46,7 +47,7 @@ def again_spec(store: MetadataStore, state: Path, run: Run, step: StepRun, *, to
 
     Raises `ComponentError` in words where the run's file, its code or an input is not there any more.
     """
-    name = f"run {run.id[:13]}"
+    name = f"run {short_id(run.id)}"
     folder = state / "runs" / run.id
     try:
         file = RunFile.read(folder)

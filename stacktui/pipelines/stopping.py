@@ -10,7 +10,7 @@ import time
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.metadata_store import MetadataStore
 from stacktui.categories.process_mark import ProcessMark
-from stacktui.model.base import now
+from stacktui.model.base import now, short_id
 from stacktui.model.run import Event, Run, RunStatus, StepStatus
 
 WITHOUT_EFFECT_S = 10.0
@@ -28,7 +28,7 @@ def stop_run(store: MetadataStore, run: Run, *, force: bool = False) -> str:
     where that does not help either: only where host, boot, pid and start time are those of the process that holds
     the run. This then waits for its end, up to some 10 s. A run whose runner was killed is recorded as cancelled.
     """
-    name = f"run {run.id[:13]}"
+    name = f"run {short_id(run.id)}"
     if run.status.finished:
         return f"{name} is {run.status}: there is nothing to stop"
     earlier = last_stop(store, run.id)

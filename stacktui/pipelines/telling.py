@@ -11,7 +11,7 @@ from typing import Any
 
 from stacktui.categories.metadata_store import MetadataStore
 from stacktui.model.alert import Level
-from stacktui.model.base import now
+from stacktui.model.base import now, short_id
 from stacktui.model.category import Category
 from stacktui.model.execution import Alert, RunContext, StepEvent
 from stacktui.model.masking import Masker
@@ -41,7 +41,7 @@ def _line(file: RunFile, run: Run) -> tuple[str, Level] | None:
     took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     if run.status is RunStatus.FAILED and wanted.failed:
         why = f": {run.error}" if run.error else ""
-        return f"run {run.name} failed{why}; stacktui runs show {run.id[:13]} says more", Level.ERROR
+        return f"run {run.name} failed{why}; stacktui runs show {short_id(run.id)} says more", Level.ERROR
     if (
         run.status is RunStatus.SUCCEEDED
         and wanted.succeeded_after is not None

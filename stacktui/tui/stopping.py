@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean
 from stacktui.tui.screens.base import WorkbenchScreen
 
@@ -87,5 +88,5 @@ class Stopping:
 def _in_names(said: Clean, names: dict[str, Clean]) -> Clean:
     """What was done, with the names that people know the runs by in place of their ids."""
     for run_id, name in names.items():
-        said = clean(said.replace(f"run {run_id[:13]}", f"run {name}"))
+        said = clean(said.replace(f"run {short_id(run_id)}", f"run {name}"))
     return said

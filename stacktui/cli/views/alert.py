@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment, short_id
+from stacktui.cli.words import moment
+from stacktui.model.base import short_id
 from stacktui.operations.alert import AlertDocument, AlertList, AlertRow
 
 _LEVELS = {

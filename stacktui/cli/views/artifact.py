@@ -6,7 +6,8 @@ import sys
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment, short_id, size
+from stacktui.cli.words import moment, size
+from stacktui.model.base import short_id
 from stacktui.operations.artifact import ArtifactContent, ArtifactDocument, ArtifactList, ArtifactPreview
 from stacktui.operations.errors import OperationError
 

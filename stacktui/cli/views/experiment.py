@@ -7,7 +7,8 @@ from math import isfinite
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Out, Span, Tone
-from stacktui.cli.words import moment, number, short_id, state
+from stacktui.cli.words import moment, number, state
+from stacktui.model.base import short_id
 from stacktui.operations.experiment import (
     CurveDocument,
     ExperimentComparison,

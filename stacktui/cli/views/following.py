@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Span, Tone
-from stacktui.cli.words import duration, number, short_id, state
+from stacktui.cli.words import duration, number, state
+from stacktui.model.base import short_id
 from stacktui.model.text import unstyled
 from stacktui.operations.following import RunEvent
 

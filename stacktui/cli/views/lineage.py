@@ -6,7 +6,8 @@ from collections import defaultdict
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Span, Tone
-from stacktui.cli.words import plural, short_id
+from stacktui.cli.words import plural
+from stacktui.model.base import short_id
 from stacktui.operations.lineage import Lineage, LineageNode
 
 

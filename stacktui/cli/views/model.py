@@ -6,7 +6,8 @@ import json
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment, short_id, state
+from stacktui.cli.words import moment, state
+from stacktui.model.base import short_id
 from stacktui.operations.model import ModelDocument, ModelList, PredictionDocument, ServerLine
 
 

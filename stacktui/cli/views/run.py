@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stacktui.cli.face import Face
-from stacktui.cli.words import short_id
+from stacktui.model.base import short_id
 from stacktui.operations.run import RunStarted
 
 

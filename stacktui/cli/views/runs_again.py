@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import duration, short_id, state
+from stacktui.cli.words import duration, state
+from stacktui.model.base import short_id
 from stacktui.operations.runs_again import WaitDocument
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import duration, moment, number, short_id, state
+from stacktui.cli.words import duration, moment, number, state
+from stacktui.model.base import short_id
 from stacktui.operations.runs_compare import Compared, RunComparison
 
 

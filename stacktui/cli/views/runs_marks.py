@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Span, Tone
-from stacktui.cli.words import plural, short_id
+from stacktui.cli.words import plural
+from stacktui.model.base import short_id
 from stacktui.operations.runs_marks import DeletedDocument
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
 from stacktui.cli.views.run_documents import earlier_attempts
-from stacktui.cli.words import duration, moment, number, short_id, size, state
+from stacktui.cli.words import duration, moment, number, size, state
+from stacktui.model.base import short_id
 from stacktui.operations.artifact import ArtifactPart
 from stacktui.operations.documents import Part
 from stacktui.operations.step import StepAgain, StepDocument

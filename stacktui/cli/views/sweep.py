@@ -7,7 +7,8 @@ from typing import Any
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Text, Tone
-from stacktui.cli.words import duration, number, plural, short_id, state
+from stacktui.cli.words import duration, number, plural, state
+from stacktui.model.base import short_id
 from stacktui.operations.documents import Part
 from stacktui.operations.sweep import (
     ComparedRun,

@@ -9,7 +9,7 @@ import hashlib
 import importlib
 import os
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from stacktui.categories.artifact_store import ArtifactStore
 from stacktui.categories.errors import ComponentError, DigestMismatch
@@ -44,6 +44,16 @@ class Packed(NamedTuple):
     """Small facts for people: shape, columns, length."""
 
 
+def copy_content(ref: ArtifactRef, store: ArtifactStore, copy: BinaryIO) -> None:
+    """Write an artifact's content to a stream. Raises `DigestMismatch` after that, if it is not what was put."""
+    seen = hashlib.sha256()
+    with store.open(ref.uri) as content:
+        while block := content.read(_BLOCK):
+            seen.update(block)
+            copy.write(block)
+    check(ref, f"sha256:{seen.hexdigest()}")
+
+
 class Source:
     """An artifact's content on its way out of the store; it is checked against the digest before it is used."""
 
@@ -60,17 +70,10 @@ class Source:
         """A private copy of the content, called `name`, in a new folder. Raises `DigestMismatch`."""
         folder = new_folder(self._scratch)
         target = folder / name
-        seen = hashlib.sha256()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with (
-            self._store.open(self.ref.uri) as source,
-            os.fdopen(os.open(target, flags, 0o600), "wb") as copy,
-        ):
-            while block := source.read(_BLOCK):
-                seen.update(block)
-                copy.write(block)
         try:
-            check(self.ref, "sha256:" + seen.hexdigest())
+            with os.fdopen(os.open(target, flags, 0o600), "wb") as copy:
+                copy_content(self.ref, self._store, copy)
         except DigestMismatch:
             target.unlink()
             raise

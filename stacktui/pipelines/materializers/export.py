@@ -6,7 +6,6 @@ Nothing of it is parsed or unpickled. Its digest is checked before a byte of it 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import tarfile
@@ -16,7 +15,7 @@ from typing import BinaryIO
 from stacktui.categories.artifact_store import ArtifactStore
 from stacktui.categories.errors import ComponentError
 from stacktui.model.artifact import Artifact, ArtifactRef
-from stacktui.pipelines.materializers.base import MaterializerError, check
+from stacktui.pipelines.materializers.base import MaterializerError, copy_content
 from stacktui.pipelines.materializers.files import safe_name
 
 _BLOCK = 1 << 20
@@ -77,7 +76,7 @@ def export(artifact: Artifact, store: ArtifactStore, target: Path, *, force: boo
     beside = target.parent / f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
         with beside.open("xb") as copy:
-            _copied(artifact, store, copy)
+            copy_content(artifact, store, copy)
         if folder:
             _unpack(artifact, beside, target)
         else:
@@ -93,18 +92,9 @@ def send(artifact: ArtifactRef, store: ArtifactStore, stream: BinaryIO) -> None:
     """Write the content to a stream; a folder as the archive that it is kept as. Raises `DigestMismatch`."""
     # Read twice: what has been sent cannot be taken back.
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
-        _copied(artifact, store, nowhere)
+        copy_content(artifact, store, nowhere)
     with store.open(artifact.uri) as content:
         shutil.copyfileobj(content, stream, _BLOCK)
-
-
-def _copied(artifact: ArtifactRef, store: ArtifactStore, copy: BinaryIO) -> None:
-    seen = hashlib.sha256()
-    with store.open(artifact.uri) as content:
-        while block := content.read(_BLOCK):
-            seen.update(block)
-            copy.write(block)
-    check(artifact, f"sha256:{seen.hexdigest()}")
 
 
 def _is_empty(folder: Path) -> bool:

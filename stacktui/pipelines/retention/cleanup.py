@@ -10,7 +10,7 @@ from typing import NamedTuple
 from stacktui.categories.artifact_store import ArtifactStore, StoredObject
 from stacktui.categories.errors import ComponentError, NotFound
 from stacktui.categories.metadata_store import MetadataStore
-from stacktui.model.base import now
+from stacktui.model.base import now, short_id
 from stacktui.model.run import Run
 from stacktui.pipelines.retention import content, marks, state
 from stacktui.pipelines.retention.runs import Policy, RunsToGo, active_runs, runs_to_go
@@ -147,7 +147,7 @@ class Cleanup:
         if waits and self._active:
             run = min(self._active, key=lambda each: each.created_at)
             self._notes.append(
-                f"{waits} contents that nothing names stay while run {run.id[:13]} goes on: prune again when it has ended"
+                f"{waits} contents that nothing names stay while run {short_id(run.id)} goes on: prune again when it has ended"
             )
         return going
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.dialogs.simple import ChoiceDialog
 
@@ -57,6 +58,6 @@ def _answer(app: WorkbenchApp, item: InboxItem, choice: str) -> None:
 def _whence(item: InboxItem) -> str:
     return " · ".join(
         part
-        for part in (item.step and f"step {item.step}", item.run_id and f"run {item.run_id[:13]}")
+        for part in (item.step and f"step {item.step}", item.run_id and f"run {short_id(item.run_id)}")
         if part
     )

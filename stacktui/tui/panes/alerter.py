@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
@@ -132,9 +133,9 @@ class AlerterPane(Pane[Inbox]):
         )
         if letter.run_id:
             where = (
-                f"step {letter.step} of run {letter.run_id[:13]}"
+                f"step {letter.step} of run {short_id(letter.run_id)}"
                 if letter.step
-                else f"run {letter.run_id[:13]}"
+                else f"run {short_id(letter.run_id)}"
             )
             facts.append(Fact(Clean("from"), clean(where), Tone.MUTED))
         self.show_detail((Section(Clean(""), tuple(facts)),))
@@ -153,7 +154,9 @@ class AlerterPane(Pane[Inbox]):
 
     def subject(self) -> Subject | None:
         letter = self._letter()
-        return Subject("alert", {"id": letter.id}, clean(f"message {letter.id[:13]}")) if letter else None
+        return (
+            Subject("alert", {"id": letter.id}, clean(f"message {short_id(letter.id)}")) if letter else None
+        )
 
     def refusal(self, action: str) -> str | None:
         letter = self._letter()

@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from stacktui.categories.metadata_store import ArtifactQuery
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
@@ -180,7 +181,8 @@ class ArtifactStorePane(Pane[Artifacts]):
             ),
             Fact(Clean("size"), clean(f"{size_text(found.size)}  {found.digest[:19]}")),
             Fact(
-                Clean("made by"), clean(f"{found.pipeline}/{found.produced_by.step}  run {found.run_id[:13]}")
+                Clean("made by"),
+                clean(f"{found.pipeline}/{found.produced_by.step}  run {short_id(found.run_id)}"),
             ),
         ]
         if found.tags:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from stacktui.model.base import short_id
 from stacktui.model.category import Category
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.keys import bind
@@ -136,11 +137,11 @@ class ModelDeployerPane(Pane[Servers]):
             return ()
         facts = [
             Fact(Clean("address"), clean(found.address), Tone.ACCENT),
-            Fact(Clean("artifact"), clean(f"{found.artifact.id[:13]}  {found.artifact.type}")),
+            Fact(Clean("artifact"), clean(f"{short_id(found.artifact.id)}  {found.artifact.type}")),
             Fact(Clean("deployed"), clean(f"{found.created_at.astimezone():%Y-%m-%d %H:%M}  version {found.version}")),
         ]  # fmt: skip
         if found.run_id:
-            facts.append(Fact(Clean("by run"), clean(found.run_id[:13])))
+            facts.append(Fact(Clean("by run"), clean(short_id(found.run_id))))
         if found.error:
             facts.append(Fact(Clean("error"), clean(found.error), Tone.ERROR))
         lines = [clean(line) for line in deployer.logs(key, _LOG_LINES)]

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from stacktui.categories.metadata_store import RunQuery
+from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
@@ -161,7 +162,7 @@ class WorkPane(Pane[Work]):
 
     def subject(self) -> Subject | None:
         run_id, slash, _ = (self.main_grid.cursor_key or "").partition("/")
-        return Subject("run", {"run_id": run_id}, Clean(f"run {run_id[:13]}")) if slash else None
+        return Subject("run", {"run_id": run_id}, Clean(f"run {short_id(run_id)}")) if slash else None
 
     def opened(self, key: str) -> None:
         run_id, slash, _ = key.partition("/")

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
@@ -160,7 +161,7 @@ class HomeScreen(RunActions, WorkbenchScreen[HomeSnapshot]):
                 return Subject("component", {"category": slot.category, "name": str(slot.name)}, label)
         if grid.id in ("running", "last"):
             arguments = {"run_id": grid.cursor_key, "run_ids": (grid.cursor_key,)}
-            return Subject("run", arguments, Clean(f"run {grid.cursor_key[:13]}"))
+            return Subject("run", arguments, Clean(f"run {short_id(grid.cursor_key)}"))
         return None
 
     def chosen_runs(self) -> tuple[Chosen, ...]:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 
-from stacktui.model.base import now
+from stacktui.model.base import now, short_id
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind, operation_bindings
 from stacktui.tui.live import Topic
@@ -302,7 +302,7 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
         line = self._step_line()
         if line is None:
             return
-        name = f"{self._run_id[:13]}-{_file_name(line.name)}.log"
+        name = f"{short_id(self._run_id)}-{_file_name(line.name)}.log"
         self.ask(
             PromptDialog("save log", f"The whole log of {line.shown}, to a new file:", value=name),
             lambda path: self.query_one(LogPanel).save(Path(path).expanduser()) if path else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean
 from stacktui.tui.doing import one_line
 
@@ -64,7 +65,7 @@ def _named(names: Sequence[str]) -> list[str]:
 
 def _use(use: RunUse) -> str:
     tagged = [f"tag {', '.join(use.tags)}"] if use.tags else []
-    by = [f"used by run {', '.join(each[:13] for each in use.used_by[:3])}"] if use.used_by else []
+    by = [f"used by run {', '.join(short_id(each) for each in use.used_by[:3])}"] if use.used_by else []
     others = [f"and {len(use.used_by) - 3} more"] if len(use.used_by) > 3 else []
     return "  ".join([use.artifact, *tagged, *by, *others])
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stacktui.categories.errors import NotFound
+from stacktui.model.base import short_id
 from stacktui.model.run import StepStatus
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.marks import Tone, elapsed, glyph, size_text, state_text, tone_of
@@ -192,7 +193,7 @@ def _artifacts(
         if not made_here:
             pieces.append(f"from {artifact.step}")
         if artifact.run_id != run.id:
-            pieces.append(f"of run {artifact.run_id[:13]}")
+            pieces.append(f"of run {short_id(artifact.run_id)}")
         if made_here:
             pieces += [artifact.materializer, f"v{artifact.version}"]
         found.append((name, "  ".join(pieces)))

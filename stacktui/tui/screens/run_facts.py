@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.categories.errors import Unsupported
+from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.text import Clean, clean
 from stacktui.tui.marks import ago, elapsed, glyph
@@ -235,9 +236,9 @@ def _about(run: Run) -> Clean:
     if labels := own_labels(run):
         pieces.append(labels_text(labels))
     if run.group:
-        pieces.append(f"one of sweep {run.group[:13]}")
+        pieces.append(f"one of sweep {short_id(run.group)}")
     if run.retry_of:
-        pieces.append(f"a retry of {run.retry_of[:13]}")
+        pieces.append(f"a retry of {short_id(run.retry_of)}")
     if run.resumes:
         pieces.append("resumed once" if run.resumes == 1 else f"resumed {run.resumes} times")
     return clean(f"  {glyph('·')}  ".join(pieces))
@@ -314,7 +315,7 @@ def _step_line(step: StepRun, lane: Clean, retry_at: datetime | None) -> StepLin
         where=clean(step.where.partition("/")[2] or step.where),
         started_at=step.started_at,
         duration_s=step.duration_s,
-        cached=clean(step.cached_from[:13]) if step.cached_from else Clean(""),
+        cached=clean(short_id(step.cached_from)) if step.cached_from else Clean(""),
         error=_error_lines(step.error),
         ended_at=step.finished_at,
         progress=progress_of(step.progress, step.started_at) if step.progress and running else None,

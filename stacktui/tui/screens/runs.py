@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind, operation_bindings
@@ -277,7 +278,7 @@ class RunsScreen(RunActions, WorkbenchScreen[RunsSnapshot]):
         state = _FILTERS[self._status][0]
         notes = [f"state: {state}"] if self._status else []
         if self._group is not None:
-            notes.append(f"sweep {clean(self._group[:13])}: z shows all runs, = compares")
+            notes.append(f"sweep {clean(short_id(self._group))}: z shows all runs, = compares")
         if self._words.search:
             notes.append(f"search: {clean(self._words.search)}")
         if self._words.label:

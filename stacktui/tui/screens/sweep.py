@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind, operation_bindings
 from stacktui.tui.live import Topic
@@ -62,7 +63,7 @@ class SweepScreen(RunActions, WorkbenchScreen[Sweep]):
             # What people came for: the first metric, the best of it above if more is better, which it mostly is.
             metrics = [n for n, column in enumerate(snapshot.columns) if column.kind == "metric"]
             self._by, self._descending = (metrics[0], True) if metrics else ("run", False)
-        self.set_crumb(clean(f"sweep {snapshot.group[:13]}") if snapshot.group else Clean("comparison"))
+        self.set_crumb(clean(f"sweep {short_id(snapshot.group)}") if snapshot.group else Clean("comparison"))
         self._draw(snapshot)
         going = any(line.status == "running" for line in snapshot.lines)
         self.keep_ticking(going)
