@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import html
 import os
 import platform
 import re
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -145,9 +147,18 @@ async def _draw_one(scene: Scene, root: Path) -> str:
         svg = bench.app.export_screenshot(title=f"stacktui {scene.name.removesuffix('-80x24')}")
     # The ids are made of a checksum of the content, which the folder's random name is part of.
     svg = re.sub(r"terminal-\d+", f"stacktui-{scene.name}", svg)
-    svg = svg.replace(str(root), "~/demo").replace(str(root.parent), "~")
+    svg = re.sub(r'textLength="([\d.]+)"([^>]*)>([^<]*)', partial(_without, root), svg)
     assert root.parent.parent.name not in svg, f"{scene.name} shows a part of the folder that it was drawn in"
     return svg
+
+
+def _without(root: Path, found: re.Match[str]) -> str:
+    """A piece of text that names no folder of this machine, and the width that it has then."""
+    width, rest, text = found.groups()
+    said = text.replace(str(root), "~/demo").replace(str(root.parent), "~")
+    if said != text:
+        width = f"{float(width) * len(html.unescape(said)) / len(html.unescape(text)):g}"
+    return f'textLength="{width}"{rest}>{said}'
 
 
 async def _quiet(bench: Bench) -> None:
