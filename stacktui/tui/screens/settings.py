@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 
+from stacktui.model.base import Noun
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
@@ -239,6 +240,8 @@ def _shown(value: object) -> Clean:
         return Clean("not set")
     if isinstance(value, bool):
         return Clean("yes" if value else "no")
+    if isinstance(value, Noun):
+        return clean(", ".join(f"{name} {_shown(each)}" for name, each in value))
     return clean(", ".join(value) if isinstance(value, tuple) else value)
 
 
