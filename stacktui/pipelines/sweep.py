@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from stacktui.model.base import uuid7
 from stacktui.pipelines.describe import describe_all
 from stacktui.pipelines.errors import WrongParameters
 from stacktui.pipelines.launch import RunRequest, start_facts, start_run
@@ -89,8 +88,3 @@ def start_sweep(
             }
         )
         yield SweptRun(start_run(workspace, snapshot, registry, one, facts), dict(values))
-
-
-def new_group() -> str:
-    """The id of a new sweep."""
-    return uuid7()

@@ -15,7 +15,7 @@ from textual.keys import _character_to_key, format_key
 from stacktui.model.category import Category
 
 if TYPE_CHECKING:
-    from stacktui.operations.table import Operation
+    pass
 
 
 class KeyFacts(NamedTuple):
@@ -97,13 +97,6 @@ def operation_bindings(kind: str, *, without: Iterable[str] = ()) -> list[Bindin
 
 _RANKS = {"label": 43, "note": 43, "pin": 43, "delete": 44}
 """What is done less often stands behind the rest in the footer."""
-
-
-def operations_on(kind: str) -> list[Operation]:
-    """Every operation of the table that applies to a kind of object, with a key or without."""
-    from stacktui.operations.table import all_operations
-
-    return [found for found in all_operations().values() if kind in found.on and not found.hidden]
 
 
 GLOBAL: tuple[Binding, ...] = (

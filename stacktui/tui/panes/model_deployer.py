@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _LOG_LINES = 60
 _POLL_SECONDS = 2.0
 """A server that dies tells nobody: it is looked for while the pane is visible."""
-_OUTPUT_LINES = 40
 
 
 @dataclass(frozen=True)

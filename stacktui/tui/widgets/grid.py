@@ -255,12 +255,6 @@ class Grid(ScrollView, can_focus=True):
         if self.filter_here:
             self._replace(self._all)
 
-    def clear_marks(self) -> None:
-        """Take all marks away."""
-        if self.marks:
-            self.marks.clear()
-            self._redraw()
-
     # Actions.
 
     def action_cursor(self, by: int) -> None:
