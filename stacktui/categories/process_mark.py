@@ -79,6 +79,16 @@ def host_name() -> str:
     return os.uname().nodename
 
 
+def user_name() -> str:
+    """The user of this process; one whom the system has no name for is called by the number."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid())
+
+
 def _start_time(pid: int) -> str | None:
     if _LINUX:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
+from stacktui.categories.process_mark import user_name
 from stacktui.model.alert import InboxItem, Level
 from stacktui.model.base import short_id
 from stacktui.operations.documents import Document, DoneDocument, Moment, Part
@@ -109,7 +109,7 @@ def answer(
         raise OperationError(
             f"{choice!r} is not a choice{nearest(choice, item.choices)}; they are {', '.join(item.choices)}"
         )
-    closed = store.answer(item.id, choice, getpass.getuser())
+    closed = store.answer(item.id, choice, user_name())
     session.changed(runs=[item.run_id] if item.run_id else [""])
     return AlertDocument(**_facts(closed))
 

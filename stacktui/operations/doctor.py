@@ -226,15 +226,10 @@ def _workspace(session: Session) -> Iterator[Check]:
 
 def _runs(session: Session) -> Iterator[Check]:
     """Whether runs go on when the person leaves."""
-    import getpass
-
+    from stacktui.categories.process_mark import user_name
     from stacktui.operations.doctor_leaving import what_ends_runs
 
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    for found in what_ends_runs(Path("/"), session.environ, user):
+    for found in what_ends_runs(Path("/"), session.environ, user_name()):
         yield Check(
             area="runs",
             name=found.name,

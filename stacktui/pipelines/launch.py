@@ -6,7 +6,6 @@ Used by the operations and by `pipeline.run()`. The starter may end at once: the
 from __future__ import annotations
 
 import difflib
-import getpass
 import os
 import platform
 import shutil
@@ -26,6 +25,7 @@ from stacktui.categories.errors import ComponentError
 from stacktui.categories.flavor import FlavorRegistry
 from stacktui.categories.metadata_store import MetadataStore
 from stacktui.categories.private import append_file
+from stacktui.categories.process_mark import user_name
 from stacktui.flavors.local.host_gpus import gpus_at_a_glance
 from stacktui.flavors.local.process_tree import DETACHED
 from stacktui.flavors.local.worker_process import importable
@@ -130,7 +130,7 @@ def start_run(
         params=description.params,
         labels=request.labels,
         created_at=now(),
-        user=_user(),
+        user=user_name(),
         host=socket.gethostname(),
         code=CodeState(digest=code.digest, commit=code.commit, dirty=code.dirty),
         stack_snapshot=_stack_snapshot(request.stack, components),
@@ -273,7 +273,7 @@ def environment_facts() -> dict[str, Any]:
             packages.setdefault(name.lower(), distribution.version)
     return {
         "host": socket.gethostname(),
-        "user": _user(),
+        "user": user_name(),
         "processors": os.cpu_count(),
         "gpus": [gpu.model or f"GPU {gpu.number}" for gpu in gpus_at_a_glance()],
         "python": platform.python_version(),
@@ -394,10 +394,3 @@ def _stack_snapshot(
             for category, held in components.items()
         },
     }
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -43,6 +43,10 @@ class Change:
     title: str
     """What it does: "set config.path of artifact_store/local"."""
     edits: tuple[FileEdit, ...]
+    undoes: str = ""
+    """The id of the journal's record that it takes back; empty for an edit of its own."""
+    redoes: str = ""
+    """The id of the journal's record that it does again."""
 
     @property
     def empty(self) -> bool:

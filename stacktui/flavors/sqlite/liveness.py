@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from stacktui.categories.errors import ComponentError, NotFound
 from stacktui.categories.private import lock_file, make_folder
-from stacktui.categories.process_mark import ProcessMark, boot_id, host_name, mark_of
+from stacktui.categories.process_mark import ProcessMark, boot_id, host_name, mark_of, user_name
 from stacktui.flavors.sqlite import rows
 from stacktui.flavors.sqlite.connection import Connections
 from stacktui.model.base import now
@@ -68,15 +68,9 @@ def this_process() -> Holder:
 
 
 def _process(pid: int) -> Holder:
-    import getpass
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
     mark = mark_of(pid)
     return Holder(
-        user=user,
+        user=user_name(),
         host=host_name(),
         boot=boot_id(),
         pid=pid,
