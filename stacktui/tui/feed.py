@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from textual.screen import Screen
+
 from stacktui.model.text import clean
 from stacktui.tui.live import LiveView, Topic
 from stacktui.tui.snapshots.summary import Summary, running_runs, with_findings, with_runs, with_stack
@@ -83,6 +85,11 @@ class Feed:
             if view.view_visible:
                 view.view_shown()
 
+    def show_again(self) -> None:
+        """Every view, a hidden one when it is shown next, loads and draws anew."""
+        for view in tuple(self._views):
+            view.show_again()
+
     # Life.
 
     def start(self) -> None:
@@ -128,6 +135,7 @@ class Feed:
     def _operation_changed(self, changed: Changed) -> None:
         """An operation of this process changed something: the same road as a watcher's event."""
         if changed.paths:
+            self._from_thread(self._app.files_changed, changed.paths)
             self.publish_from_thread(Topic.FILES, Topic.ACTIVE)
         if changed.runs:
             self._touch(changed.runs)
@@ -140,12 +148,27 @@ class Feed:
             topics, self._topics = frozenset(self._topics), set()
             if topics & {Topic.FILES, Topic.ACTIVE}:
                 self._store_asked.set()
-            for view in tuple(self._views):
-                if view.topics & topics:
-                    view.reload()
+            asking = sorted(
+                (view for view in self._views if view.topics & topics),
+                key=lambda view: not isinstance(view, Screen),
+            )
+            # A list that people look at goes before the panes beside it, which take the same processor.
+            for view in asking:
+                view.reload(wait=not isinstance(view, Screen) and self._screen_loads())
             self._summary_topics |= topics
             if self._summary_waits is None:
                 self._summary_waits = asyncio.create_task(self._summary_after_views())
+
+    def _screen_loads(self) -> bool:
+        return any(
+            isinstance(view, Screen) and view.loading_now and view.view_visible for view in self._views
+        )
+
+    def _panes_after_screen(self) -> None:
+        if not self._stop.is_set() and not self._screen_loads():
+            for view in tuple(self._views):
+                if not isinstance(view, Screen) and view.view_visible:
+                    view.view_shown()
 
     async def _summary_after_views(self) -> None:
         until = time.monotonic() + _VIEWS_FIRST_SECONDS
@@ -278,6 +301,8 @@ class Feed:
     def view_loaded(self) -> None:
         """Called by a view when its load has arrived."""
         if not self._stop.is_set():
+            if not self._screen_loads():
+                self._app.call_after_refresh(self._panes_after_screen)
             self._refresh_summary(frozenset())
 
     def _load_summary(self, old: Summary, topics: frozenset[Topic]) -> tuple[Summary, tuple[InboxItem, ...]]:

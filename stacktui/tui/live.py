@@ -63,6 +63,7 @@ class LiveView(Generic[S]):
     _in_flight = 0
     _stale = True
     _ticking = False
+    _anew = False
 
     def load(self, session: Session) -> S:
         """Read everything that the view shows. Runs in a thread and may block; touches no widget.
@@ -107,16 +108,24 @@ class LiveView(Generic[S]):
         """Whether its first snapshot is still to come."""
         return self.snapshot is None and (self._stale or self.loading_now)
 
-    def reload(self) -> None:
-        """Ask for a fresh load. Several requests during one load become one load after it."""
+    def reload(self, *, wait: bool = False) -> None:
+        """Ask for a fresh load. Several requests during one load become one load after it.
+
+        With `wait` it begins when the feed says so: after the screen that it is on.
+        """
         self._stale = True
-        if not self._in_flight and self.view_visible:
+        if not wait and not self._in_flight and self.view_visible:
             self._start()
 
     def reload_now(self) -> None:
         """What `load` depends on was changed (a filter, a page): drop what is on its way and load at once."""
         self._epoch += 1
         self._start()
+
+    def show_again(self) -> None:
+        """Load and show anew, though nothing that it depends on changed: words that everything is shown in did."""
+        self._anew = True
+        self.reload()
 
     def keep_ticking(self, wanted: bool) -> None:
         """Say whether a running row is on screen, so that `tick` is called each second."""
@@ -176,7 +185,8 @@ class LiveView(Generic[S]):
         if epoch == self._epoch:
             if error is not None:
                 self.load_failed(error)
-            elif result != self.snapshot:
+            elif result != self.snapshot or self._anew:
+                self._anew = False
                 self.snapshot = result
                 self.show(result)
         if self._stale and not self._in_flight and self.view_visible:

@@ -28,6 +28,8 @@ def file_saved(root: Path, times: int) -> Figure:
             for number in range(times):
                 word = f"saved-{number:03d}"
                 text = f"flavor: local\ndescription: {word}\n"
+                # Looking draws all that has come so far: that is not to be done while the clock runs.
+                assert word not in terminal.text
                 if number % 2:
                     new = file.with_suffix(".new")
                     new.write_text(text)
@@ -57,10 +59,12 @@ def run_event(root: Path, times: int) -> Figure:
                 status=RunStatus.QUEUED,
                 created_at=datetime.now(UTC),
             )
+            assert name not in terminal.text  # as above: what has come so far is drawn now
             store.create_run(run, ())
             took.append(_until_shown(terminal, f"○ {name}"))
             with store.hold(run.id):
                 terminal.settle(0.3)
+                assert f"● {name}" not in terminal.text
                 store.update_run(run.id, status=RunStatus.RUNNING, started_at=datetime.now(UTC))
                 took.append(_until_shown(terminal, f"● {name}"))
                 store.update_run(run.id, status=RunStatus.SUCCEEDED, finished_at=datetime.now(UTC))
