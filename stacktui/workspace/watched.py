@@ -45,11 +45,13 @@ class Watched:
         self._files: dict[str, dict[str, Stamp]] = {}
         self._unsettled: set[str] = set()
         self._missing: set[str] = set()
+        self._links: dict[str, dict[str, set[str]]] = {}
+        """Of each folder that links lead to: the names that they lead to, each with the folders of its links."""
 
     def look(self) -> set[str]:
         """Look at everything; returns the files that were made, changed or deleted since the last look."""
         before = self._files
-        self._files, self._counts, self.folders = {}, {}, {}
+        self._files, self._counts, self.folders, self._links = {}, {}, {}, {}
         started, again = time.time_ns(), self._unsettled
         self._unsettled = set()
         scope: dict[str, Counts] = {}
@@ -59,6 +61,9 @@ class Watched:
         self._missing = {
             folder for folder, counts in scope.items() if not self._look_into(folder, counts, started)
         }
+        for folder, names in tuple(self._links.items()):
+            known = scope.get(folder)
+            self._look_into(folder, _either(known, _one_of(*names)) if known else _one_of(*names), started)
         changed = {
             path
             for folder in before.keys() | self._files.keys()
@@ -76,7 +81,10 @@ class Watched:
             if made or path in self.folders or path == str(self._workspace.file):
                 return None
             touched.setdefault(folder, set()).add(path)
+            for links in self._links.get(folder, {}).get(name, ()):
+                touched.setdefault(links, set())
         changed: set[str] = set()
+        led_to = self._led_to()
         for folder, named in touched.items():
             counts = self._counts.get(folder)
             if counts is None:
@@ -87,7 +95,7 @@ class Watched:
             changed |= _differences(before, self._files[folder])
             # A second change under one time stamp shows in nothing but the event.
             changed |= {path for path in named if path in before or path in self._files[folder]}
-        return changed
+        return changed if self._led_to() == led_to else changed | self.look()
 
     def folders_moved(self) -> bool:
         """Whether a watched folder is not the one any more that it was, or one that was missing is there.
@@ -110,6 +118,8 @@ class Watched:
                     except OSError:
                         continue
                     files[entry.path] = stamp
+                    if entry.is_symlink():
+                        self._follow(entry.path)
                     if started - stamp.mtime_ns < _COARSEST_CLOCK_NS:
                         self._unsettled.add(entry.path)
         except OSError:
@@ -121,6 +131,15 @@ class Watched:
         self._counts[folder] = counts
         self._files[folder] = files
         return True
+
+    def _follow(self, link: str) -> None:
+        """What a link leads to is saved in its own folder, of which the link's folder hears nothing."""
+        folder, _, name = os.path.realpath(link).rpartition("/")
+        if Path(folder).is_relative_to(self._workspace.root.resolve()):
+            self._links.setdefault(folder, {}).setdefault(name, set()).add(link.rpartition("/")[0])
+
+    def _led_to(self) -> int:
+        return sum(map(len, self._links.values()))
 
     def _scope(self) -> Iterator[tuple[str, Counts]]:
         """Every folder to look into, with what counts in it."""
@@ -135,6 +154,8 @@ class Watched:
         yield str(root / FLAVORS), _python
         yield from self._pipeline_folders()
         yield str(choice_file(self._workspace).parent), _one_of(choice_file(self._workspace).name)
+        # Which secrets are there decides what is missing.
+        yield str(self._workspace.state / "secrets"), _sealed
         user = user_config_dir()
         yield str(user), _one_of(SETTINGS_FILE, KEYMAP)
         yield str(user / THEMES), _yaml
@@ -212,6 +233,10 @@ def _yaml(name: str) -> bool:
 
 def _python(name: str) -> bool:
     return name.endswith(".py") and not _ignored(name)
+
+
+def _sealed(name: str) -> bool:
+    return name.endswith(".enc") and not _ignored(name)
 
 
 def _nothing(name: str) -> bool:

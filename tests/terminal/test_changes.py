@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +35,25 @@ def with_a_backup(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-@pytest.mark.parametrize("save", [in_place, by_renaming, with_a_backup])
+def piece_by_piece(file: Path, text: str) -> None:
+    """As a slow disk: the file is empty for a while, then holds half of it."""
+    with file.open("w") as out:
+        for piece in (text[: len(text) // 2], text[len(text) // 2 :]):
+            out.flush()
+            os.fsync(out.fileno())
+            out.write(piece)
+
+
+def through_a_link(file: Path, text: str) -> None:
+    """As where the file in the folder only points to the one that is edited."""
+    real = file.parents[2] / "elsewhere.yaml"
+    real.write_text(text)
+    if not file.is_symlink():
+        file.unlink()
+        file.symlink_to(real)
+
+
+@pytest.mark.parametrize("save", [in_place, by_renaming, with_a_backup, piece_by_piece, through_a_link])
 def test_a_saved_file_changes_the_screen(root: Path, save: Callable[[Path, str], None]) -> None:
     file = root / "components/artifact_store/local.yaml"
     with Terminal(command(root)) as terminal:
@@ -60,6 +80,53 @@ def test_a_file_that_comes_and_goes(root: Path) -> None:
         terminal.wait_for("gpu-box")
         new.unlink()
         terminal.wait_gone("gpu-box")
+
+
+def git(root: Path, *arguments: str) -> None:
+    """Run git in the workspace, as a person whose settings do not matter."""
+    mine = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", *mine, *arguments], cwd=root, env=environment, check=True, capture_output=True)
+
+
+def test_another_branch_changes_everything_at_once(root: Path) -> None:
+    git(root, "init", "-b", "main")
+    git(root, "add", "--all")
+    git(root, "commit", "-m", "one")
+    git(root, "switch", "-c", "other")
+    file = root / "components/artifact_store/local.yaml"
+    file.write_text("flavor: local\ndescription: of the other branch\n")
+    (root / "components/artifact_store/second.yaml").write_text("flavor: local\n")
+    (root / "components/alerter/inbox.yaml").unlink()
+    git(root, "add", "--all")
+    git(root, "commit", "-m", "two")
+    git(root, "switch", "main")
+    with Terminal(command(root)) as terminal:
+        at_home(terminal)
+        terminal.press("2")
+        terminal.wait_for("a folder on this host")
+        git(root, "switch", "other")
+        terminal.wait_for("of the other branch")
+        terminal.wait_for("second")
+        terminal.press("0")
+        terminal.wait_gone("a folder on this host")
+        git(root, "switch", "main")
+        terminal.wait_for("inbox")
+        terminal.press("2")
+        terminal.wait_for("a folder on this host")
+        terminal.wait_gone("second")
+
+
+def test_a_folder_that_vanishes_and_returns(root: Path) -> None:
+    folder, away = root / "components", root / "away"
+    with Terminal(command(root)) as terminal:
+        at_home(terminal)
+        terminal.press("2")
+        terminal.wait_for("a folder on this host")
+        folder.rename(away)
+        terminal.wait_gone("a folder on this host")
+        away.rename(folder)
+        terminal.wait_for("a folder on this host")
 
 
 WAITING = '''"""A pipeline that waits for a file."""
