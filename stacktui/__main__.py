@@ -104,6 +104,19 @@ def _workbench(opening: Opening) -> int:
             "the workbench needs a terminal; use a command instead, such as: stacktui stack list "
             "(stacktui --help lists them)"
         )
+    while True:
+        ended = _opened(opening)
+        if isinstance(ended, int):
+            return ended
+        # Stack and store are names of the other workspace.
+        opening = Opening(str(ended), readonly=opening.readonly)
+        # The app that has ended, which was kept from every look for garbage.
+        gc.unfreeze()
+        gc.collect()
+
+
+def _opened(opening: Opening) -> int | Path:
+    """The workbench on one workspace until it is left: the exit code, or the workspace that comes next."""
     from stacktui.operations.session import Session
     from stacktui.workspace.locate import WorkspaceNotFound
 
@@ -113,6 +126,7 @@ def _workbench(opening: Opening) -> int:
         store=opening.store,
         readonly=opening.readonly,
         patience_s=_SCREEN_PATIENCE_S,
+        face="workbench",
     )
     try:
         _ = session.workspace

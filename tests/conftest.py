@@ -18,6 +18,16 @@ _PATIENCE_S = 10.0
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings, keys, secrets and what is remembered of whoever runs the tests are neither read nor written."""
+    home = tmp_path_factory.mktemp("nobody")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CONFIG", "STATE", "DATA"):
+            patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _nothing_runs_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """End the runs that a test has left behind, and say which: they would wait for hours for a file that never comes.
 

@@ -104,6 +104,12 @@ class StackComponent(ABC):
     def name(self) -> str:
         return self.around.name
 
+    @classmethod
+    def config_when_renamed(cls, config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """The configuration, as written, with which a component that was called `name` keeps what it holds under
+        another name. For a flavor that keeps something under its name; without I/O."""
+        return config
+
     @abstractmethod
     def probe(self, timeout_s: float = 5.0) -> ProbeResult:
         """Whether it can be reached and accepts the credentials. No side effect; never longer than `timeout_s`."""

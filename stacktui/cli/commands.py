@@ -177,6 +177,23 @@ class OperationCommand(click.Command):
             add_help_option=False,
         )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asked = [each for each in self.operation.parameters if each.kind == "asked"]
+        if not asked or ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
+        # One word too many is the value: click would say it once more.
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest or ctx.args:
+            words = " ".join(metavar(each) for each in self.operation.parameters if each.kind == "argument")
+            command = f"{ctx.command_path} {words}"
+            raise click.UsageError(
+                "a secret's value is never an argument: other users see it in the list of processes, and the shell "
+                f"keeps it in its history; leave it out and you are asked for it, or send it in: {command} < FILE",
+                ctx,
+            )
+        return rest
+
     def _run(self, **given: Any) -> int:
         from stacktui.cli.invoke import invoke
 
@@ -257,6 +274,7 @@ def _parameter(parameter: Parameter, face: Face) -> click.Parameter:
 _WORDS = {
     "--at": "WHEN",
     "--from": "STEP",
+    "--on-conflict": "HOW",
     "--older-than": "AGE",
     "--remove": "KEY",
     "--retry": "RUN",
@@ -270,7 +288,7 @@ def metavar(parameter: Parameter) -> str:
     """How a parameter's value is written on a help page: `NAME`, `KEY=VALUE`, `N`."""
     if parameter.kind == "argument":
         return parameter.flag.upper().replace("-", "_")
-    if parameter.complete in ("stack", "component", "flavor", "store", "category"):
+    if parameter.complete in ("stack", "component", "flavor", "store", "manager", "category"):
         return "NAME"
     if parameter.flag in _WORDS:
         return _WORDS[parameter.flag]

@@ -45,9 +45,11 @@ def report(error: Exception, err: Out) -> int:
             if found.line:
                 place += f":{found.line}"
             err.line(severity(found.severity), f" {found.code} {place}: {found.message}")
+        if diff := getattr(error, "diff", ""):
+            err.block(diff.rstrip("\n"))
         return _say(str(error), err, error.exit_code)
     if isinstance(error, ReadOnlyRefused):
-        return _say(f"{error}; run it without --readonly where you may write", err)
+        return _say(f"{error}; take that away where you may write", err)
     if _is_for_people(error):
         return _say(str(error), err)
     if isinstance(error, OSError):

@@ -28,4 +28,6 @@ class Face:
         """The session that the global options ask for."""
         from stacktui.operations.session import Session
 
-        return Session(self.folder.absolute(), stack=self.stack, store=self.store, readonly=self.readonly)
+        return Session(
+            self.folder.absolute(), stack=self.stack, store=self.store, readonly=self.readonly, face="cli"
+        )

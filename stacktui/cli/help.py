@@ -64,7 +64,9 @@ def operation_page(operation: Operation, out: Out) -> None:
             out.line(line)
         out.line("")
     if operation.writes:
-        out.line(Span("It writes: a read-only session refuses it.", Tone.MUTED))
+        flags = " and ".join(f"--{each.replace('_', '-')}" for each in operation.looks)
+        but = f", but with {flags} it only looks" if flags else ""
+        out.line(Span(f"It writes: a read-only session refuses it{but}.", Tone.MUTED))
     else:
         out.line(Span("It only reads.", Tone.MUTED))
     _section("Arguments", [(_written(each), _explained(each)) for each in arguments], out)

@@ -13,8 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from stacktui.cli.errors import TerminalGone
-from stacktui.operations.errors import OperationError
-from stacktui.operations.session import run_operation
+from stacktui.operations.moments import use_times
+from stacktui.operations.session import refuse_readonly, run_operation
 from stacktui.operations.table import Operation
 
 if TYPE_CHECKING:
@@ -29,23 +29,40 @@ if TYPE_CHECKING:
 
 def invoke(face: Face, operation: Operation, given: Mapping[str, Any]) -> int:
     """Do it, write the result, return the exit code."""
-    arguments = dict(given)
-    for parameter in operation.parameters:
-        value = arguments.get(parameter.name)
-        if parameter.kind == "asked":
-            arguments[parameter.name] = _asked(parameter.help)
-        elif parameter.stdin and value == "-":
-            arguments[parameter.name] = sys.stdin.read()
-        elif parameter.multiple:
-            arguments[parameter.name] = tuple(value or ())
+    # What this user's settings say, whoever had this process before.
+    use_times(None)
     if not gc.isenabled():
         # All modules but those of the operation's own work are there now, and stay.
         gc.freeze()
         gc.enable()
     with face.session() as session:
+        if operation.writes:
+            # What only reads asks for nothing, and is to start quickly.
+            from stacktui.cli.asking import TerminalAsking
+
+            session.asking = TerminalAsking()
+        # Nobody types a value to be told then that it may not be written.
+        refuse_readonly(session, operation, given)
+        arguments = _collected(operation, given)
         if not operation.streams:
             return write(face, run_operation(session, operation, **arguments))
         return _follow(face, session, operation, arguments)
+
+
+def _collected(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as the operation takes them, with what it asks for and what comes on standard input."""
+    arguments = dict(given)
+    for parameter in operation.parameters:
+        value = arguments.get(parameter.name)
+        if parameter.kind == "asked":
+            from stacktui.cli.hidden import hidden_value
+
+            arguments[parameter.name] = hidden_value(parameter.help)
+        elif parameter.stdin and value == "-":
+            arguments[parameter.name] = sys.stdin.read()
+        elif parameter.multiple:
+            arguments[parameter.name] = tuple(value or ())
+    return arguments
 
 
 def write(face: Face, part: Part) -> int:
@@ -177,16 +194,3 @@ def _view_of(part: Part) -> Any:
         if kind in views:
             return views[kind]
     raise LookupError(f"no view for {type(part).__name__}")
-
-
-def _asked(what: str) -> str:
-    """A secret value: the first line of standard input, or typed without an echo."""
-    if sys.stdin.isatty():
-        from getpass import getpass
-
-        value = getpass(f"{what} ")
-    else:
-        value = sys.stdin.readline().rstrip("\n")
-    if not value:
-        raise OperationError("no value was given: type it, or send it on standard input")
-    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from stacktui.cli.terminal import Span, Tone
+from stacktui.operations import moments
 
 # The workbench has the same symbols.
 _STATES: dict[str, tuple[str, Tone]] = {
@@ -47,8 +48,13 @@ def verdict(ok: bool, yes: str = "ok", no: str = "broken") -> Span:
 
 
 def moment(value: datetime | None) -> str:
-    """A time in the reader's zone, to the second."""
-    return "" if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """A time in the reader's zone, to the second, with the zone: for what stands by itself."""
+    return "" if value is None else moments.full_stamp(value)
+
+
+def stamp(value: datetime | None) -> str:
+    """The same without the zone, for a table: its column's head is `moments.with_zone(…)`."""
+    return "" if value is None else moments.stamp(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -79,4 +79,5 @@ CODES: dict[str, Code] = {
     "THM001": Code(Severity.ERROR, "a theme's file cannot be used"),
     "THM002": Code(Severity.ERROR, "a theme mixes the terminal's own colors with others"),
     "SET001": Code(Severity.ERROR, "the user's settings cannot be used"),
+    "SET002": Code(Severity.WARNING, "a setting names something that does not exist"),
 }

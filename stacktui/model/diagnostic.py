@@ -44,6 +44,10 @@ class Diagnostic(Noun):
     fix: Fix | None = None
     subject: str | None = None
     """What it is about, as `category/name` or `stack/name`, where a file alone does not say it."""
+    path: tuple[str | int, ...] = ()
+    """The keys from the root of its file to what it is about, where a rule knows them."""
+    missing: tuple[str, ...] = ()
+    """The secrets, as `name.key`, whose absence it is about."""
 
 
 class Position(Noun):

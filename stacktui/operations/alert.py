@@ -76,6 +76,7 @@ def post(
     """Send a message to people."""
     found = session.live().alerter(alerter)
     found.post(text, level)
+    session.note("posted", f"component/alerter/{found.name}")
     session.changed(runs=[""])
     return DoneDocument(done=f"sent by {found.name}")
 
@@ -110,6 +111,7 @@ def answer(
             f"{choice!r} is not a choice{nearest(choice, item.choices)}; they are {', '.join(item.choices)}"
         )
     closed = store.answer(item.id, choice, user_name())
+    session.note("answered", f"alert/{item.id}", choice)
     session.changed(runs=[item.run_id] if item.run_id else [""])
     return AlertDocument(**_facts(closed))
 

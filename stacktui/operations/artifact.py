@@ -286,6 +286,7 @@ def tag(
         store.untag_artifact(artifact.id, tag)
     else:
         store.tag_artifact(artifact.id, tag)
+    session.note("untagged" if remove else "tagged", f"artifact/{artifact.id}", f"{label}: {tag}")
     session.changed(runs=[artifact.run_id])
     return DoneDocument(done=f"{label} is no longer {tag}" if remove else f"{label} is {tag} now")
 

@@ -30,3 +30,13 @@ class Attention:
     def looking_on(self) -> Iterator[None]:
         """While something that goes on by itself is followed: the person may stop it, or leave it running."""
         yield
+
+
+class Asking:
+    """Whom an operation asks for a secret that it learns of only while it runs. Nobody: the command line puts its own
+    into the session, which asks at the terminal."""
+
+    def secret(self, what: str) -> str | None:
+        """The value of what is asked for, typed without an echo; empty where the person leaves it for later, None where
+        there is nobody. Raises KeyboardInterrupt where the person wants no more of it."""
+        return None

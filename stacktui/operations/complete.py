@@ -121,9 +121,26 @@ def _pipelines(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
         yield Completion(found.target, found.summary)
 
 
-def _secrets(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
-    for entry in session.live().secrets_manager.list():
-        yield Completion(entry.name, ", ".join(entry.keys))
+def _secrets(session: Session, given: Mapping[str, Any]) -> Iterator[Completion]:
+    from stacktui.operations.secret import opened_manager
+
+    with opened_manager(session, given.get("manager")) as manager:
+        for entry in manager.list():
+            yield Completion(entry.name, ", ".join(entry.keys))
+
+
+def _secret_keys(session: Session, given: Mapping[str, Any]) -> Iterator[Completion]:
+    from stacktui.operations.secret import opened_manager, secret_rows
+
+    with opened_manager(session, given.get("manager")) as manager:
+        for row in secret_rows(session, session.snapshot(), manager):
+            if row.name == given.get("name"):
+                yield from (Completion(key, "missing") for key in row.missing)
+                yield from (Completion(key) for key in row.keys)
+
+
+def _managers(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
+    yield from _components(session, {"category": Category.SECRETS_MANAGER})
 
 
 def _models(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
@@ -134,8 +151,42 @@ def _models(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
 def _themes(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
     from stacktui.workspace.themes import load_themes
 
-    for name in sorted(load_themes(session.workspace.root).themes):
-        yield Completion(name)
+    for name, theme in sorted(load_themes(session.workspace.root).themes.items()):
+        yield Completion(name, theme.title)
+
+
+def _settings(_: Session, given: Mapping[str, Any]) -> Iterator[Completion]:
+    from stacktui.workspace.documents import WorkspaceFile
+    from stacktui.workspace.settings import UserSettings
+
+    model = WorkspaceFile if given.get("workspace") else UserSettings
+    for name, field in model.model_fields.items():
+        if name != "version":
+            yield Completion(name, field.description or "")
+
+
+def _setting_values(session: Session, given: Mapping[str, Any]) -> Iterator[Completion]:
+    from stacktui.workspace.setting_sources import settings_in_force
+
+    scope = "workspace" if given.get("workspace") else "yours"
+    if given.get("name") == "default_stack":
+        yield from _stacks(session, given)
+    for each in settings_in_force(session.workspace.root, session.environ)[0]:
+        if each.scope == scope and each.name == given.get("name"):
+            yield from (Completion(choice) for choice in each.choices)
+
+
+def _edits(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
+    for record in session.workspace.journal.records(limit=50):
+        if not record.undoes and not record.redoes:
+            yield Completion(record.id, record.title)
+
+
+def _workspaces(session: Session, _: Mapping[str, Any]) -> Iterator[Completion]:
+    from stacktui.workspace.recent import recent_workspaces
+
+    for each in recent_workspaces(session.environ):
+        yield Completion(each.root.name, str(each.root))
 
 
 _SOURCES: dict[str, Callable[[Session, Mapping[str, Any]], Iterator[Completion]]] = {
@@ -144,6 +195,7 @@ _SOURCES: dict[str, Callable[[Session, Mapping[str, Any]], Iterator[Completion]]
     "component": _components,
     "slot": _slots,
     "flavor": _flavors,
+    "edit": _edits,
     "store": _stores,
     "tracker": _trackers,
     "alerter": _alerters,
@@ -154,7 +206,12 @@ _SOURCES: dict[str, Callable[[Session, Mapping[str, Any]], Iterator[Completion]]
     "step": _steps,
     "artifact": _artifacts,
     "pipeline": _pipelines,
+    "manager": _managers,
     "secret": _secrets,
+    "secret_key": _secret_keys,
     "model": _models,
     "theme": _themes,
+    "setting": _settings,
+    "setting_value": _setting_values,
+    "workspace": _workspaces,
 }

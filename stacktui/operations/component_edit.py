@@ -1,6 +1,6 @@
 """Writing components. Each operation has a half that only builds the change, for a face that shows the diff first.
 
-Registered when `component` is loaded; the workbench's form calls `component_change` and `component_delete_change`.
+Registered when `component` is loaded; the workbench's form calls `component_change`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.category import Category
-from stacktui.operations.changes import apply, refuse_errors
+from stacktui.operations.changes import apply, confirmed, refuse_errors
 from stacktui.operations.documents import ChangeDocument
-from stacktui.operations.errors import AnswerIsNo, OperationError, unknown
-from stacktui.operations.references import component_references
+from stacktui.operations.errors import OperationError, unknown
+from stacktui.operations.references import protected_users, stands_in
 from stacktui.operations.table import Arg, Opt, operation
 from stacktui.operations.values import configured, first_line, pairs
 
@@ -50,23 +50,6 @@ def component_copy_change(session: Session, entry: Entry[Component], component: 
     file = session.workspace.component_file(component.category, component.name)
     (edit,) = edit_component(session.workspace, replace(entry, file=file), component).edits
     return Change(f"add {component.id} as a copy of {entry.value.name}", (FileEdit(file, None, edit.after),))
-
-
-def component_delete_change(
-    session: Session, category: Category, name: str, *, force: bool = False
-) -> Change:
-    """The change that deletes a component's file. Raises `AnswerIsNo` with who refers to it, unless `force`."""
-    from stacktui.workspace.edits import delete_entry
-
-    snapshot = session.snapshot()
-    entry = session.component(category, name, snapshot)
-    used = component_references(snapshot, entry.value.id)
-    if used and not force:
-        places = ", ".join(str(each) for each in used)
-        raise AnswerIsNo(
-            f"{entry.value.id} is used by {places}; change those first, or delete it with --force"
-        )
-    return delete_entry(session.workspace, entry, "component")
 
 
 def component_findings(session: Session, component: Component) -> tuple[Diagnostic, ...]:
@@ -111,7 +94,7 @@ def add(
 ) -> ChangeDocument:
     """Add a component."""
     snapshot = session.snapshot()
-    _new_name(category, name, snapshot)
+    new_component_name(category, name, snapshot)
     known = [source.id.name for source in session.registry().of(category)]
     if flavor not in known and not force:
         raise unknown(f"{category.facts.title} flavor", flavor, known, f"stacktui flavor list {category}")
@@ -144,12 +127,20 @@ def edit(
     ] = (),
     description: Annotated[str | None, Opt("One line for the people who choose it.", short="d")] = None,
     label: Annotated[tuple[str, ...], Opt("A label, as key=value.", short="l")] = (),
+    confirm: Annotated[
+        str | None, Opt("The protected stack's name, where it fills one; of several, as a,b.")
+    ] = None,
     force: Annotated[bool, Opt("Write it even if the rules find errors.")] = False,
 ) -> ChangeDocument:
     """Change a component; comments and order in its file stay."""
     from stacktui.operations.values import without
 
-    content = _written(session.component(category, name).value)
+    snapshot = session.snapshot()
+    entry = session.component(category, name, snapshot)
+    if guarded := protected_users(snapshot, entry.value.id):
+        what = f"{category.facts.title} {name!r}"
+        confirmed(",".join(guarded), True, confirm, what, stands_in(guarded, "fills"))
+    content = _written(entry.value)
     fields = []
     for key in unset:
         if key == "description" or key.startswith("labels."):
@@ -178,37 +169,26 @@ def clone(
     name: Annotated[str, Arg("The component.", complete="component")],
     new: Annotated[str, Arg("The copy's name.")],
 ) -> ChangeDocument:
-    """Copy a component under another name."""
+    """Copy a component's file, comments and all, under another name."""
+    from stacktui.workspace.edits import clone_entry
+
     snapshot = session.snapshot()
     entry = session.component(category, name, snapshot)
-    _new_name(category, new, snapshot)
-    return _write(session, category, new, _written(entry.value), {}, (), force=True)
+    new_component_name(category, new, snapshot)
+    if entry.stale:
+        raise OperationError(f"{category}/{name} cannot be read as it is now; repair its file, then copy it")
+    findings = component_findings(session, entry.value.model_copy(update={"name": new}))
+    return apply(session, clone_entry(session.workspace, entry, new), findings)
 
 
-@operation(
-    "component delete",
-    writes=True,
-    on="component",
-    key="D",
-    examples=("stacktui component delete artifact_store old",),
-)
-def delete(
-    session: Session,
-    category: Annotated[Category, Arg("The category.", complete="category")],
-    name: Annotated[str, Arg("The component.", complete="component")],
-    *,
-    force: Annotated[bool, Opt("Delete it even if stacks refer to it.")] = False,
-) -> ChangeDocument:
-    """Delete a component's file; who refers to it is named first."""
-    return apply(session, component_delete_change(session, category, name, force=force))
-
-
-def _new_name(category: Category, name: str, snapshot: WorkspaceSnapshot) -> None:
+def new_component_name(category: Category, name: str, snapshot: WorkspaceSnapshot) -> None:
+    """Raises `OperationError` where a component cannot be called so, or is."""
     from stacktui.model.component import ComponentId
 
     if not is_name(name):
         raise OperationError(f"{name!r} cannot name a component: a name has {NAME_RULE}")
-    if ComponentId(category, name) in snapshot.components:
+    id_ = ComponentId(category, name)
+    if id_ in snapshot.components or id_ in snapshot.broken_components:
         raise OperationError(
             f"{category}/{name} exists already; change it with: stacktui component edit {category} {name}"
         )

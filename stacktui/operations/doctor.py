@@ -16,6 +16,7 @@ from stacktui.operations.table import Opt, operation
 
 if TYPE_CHECKING:
     from stacktui.operations.session import Session
+    from stacktui.workspace.workspace import Workspace
 
 Verdict = Literal["ok", "note", "warning", "error"]
 
@@ -222,6 +223,56 @@ def _workspace(session: Session) -> Iterator[Check]:
         "see them with: stacktui stack validate --all" if errors else "",
     )
     yield check("state", str(workspace.state), *_privacy(workspace.state, workspace.shared_group))
+    yield from _journal(workspace)
+    yield from _audit(workspace)
+
+
+def _journal(workspace: Workspace) -> Iterator[Check]:
+    """Whether an edit was left half-way that nobody could end yet, and whether the journal can be read."""
+    from stacktui.workspace.journal import EditRecord, JournalDamaged
+
+    journal = workspace.journal
+    value, advice = f"{len(journal.records()):,} in the journal", ""
+    try:
+        left = journal.unfinished()
+    except JournalDamaged as error:
+        left, advice = None, f"{error}; look at what changed: git diff"
+    damaged = journal.damaged()
+    if isinstance(left, EditRecord):
+        files = ", ".join(file.path for file in left.files)
+        value += f"; one was interrupted: {left.title} ({left.who.user}@{left.who.host}, {files})"
+        advice = "it is ended by the next stacktui that may write these files"
+    elif damaged:
+        value += f"; damaged: {', '.join(damaged)}"
+        advice = f"look at what changed (git diff), then remove them from {journal.folder}"
+    yield Check(
+        area="workspace",
+        name="edits",
+        verdict="warning" if advice else "ok",
+        value=value,
+        advice=advice,
+    )
+
+
+def _audit(workspace: Workspace) -> Iterator[Check]:
+    """Whether what people do can be noted, and whether what was noted can be read."""
+    from stacktui.workspace.audit import AuditTrail, cannot_note
+
+    trail = AuditTrail(workspace)
+    count = sum(1 for _ in trail)
+    value = "1 entry" if count == 1 else f"{count:,} entries"
+    if trail.damaged:
+        value += ", 1 damaged line" if trail.damaged == 1 else f", {trail.damaged:,} damaged lines"
+    why = cannot_note(workspace)
+    yield Check(
+        area="workspace",
+        name="audit list",
+        verdict="warning" if why or trail.damaged else "ok",
+        value=f"{value}; nothing is noted: {why}" if why else value,
+        advice="give yourself the right to write there, or keep the state elsewhere: STACKTUI_STATE"
+        if why
+        else "",
+    )
 
 
 def _runs(session: Session) -> Iterator[Check]:

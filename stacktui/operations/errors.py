@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class OperationError(Exception):
@@ -22,9 +22,31 @@ class AnswerIsNo(OperationError):
 class ConfirmationNeeded(OperationError):
     """The object is protected: whoever changes it or runs through it says its name once more."""
 
-    def __init__(self, name: str, what: str) -> None:
-        super().__init__(f"{what} is protected; say its name to go on: --confirm {name}")
+    def __init__(self, name: str, what: str, why: str = "is protected") -> None:
+        super().__init__(f"{what} {why}; say its name to go on: --confirm {name}")
         self.name = name
+        self.what = what
+        self.why = why
+
+
+class StillUsed(AnswerIsNo):
+    """Others refer to what was to be deleted: whoever does it all the same says its name once more.
+
+    Args:
+        name: What to say: the name, or of several those that others refer to, with commas between.
+        said: What is so, up to the users: "stack 'base' is used by".
+        users: Who refers to it, each in words.
+        protected: Whether it is protected besides, so that `--force` is not enough.
+    """
+
+    def __init__(self, name: str, said: str, users: Sequence[str], protected: bool = False) -> None:
+        ways = f"--confirm {name}" + ("" if protected else " or --force")
+        super().__init__(
+            f"{said} {', '.join(users)}; change those first, or delete it all the same with {ways}"
+        )
+        self.name = name
+        self.said = said
+        self.users = tuple(users)
 
 
 class UserCodeError(OperationError):

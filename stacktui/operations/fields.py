@@ -1,4 +1,4 @@
-"""The fields of a flavor's config model as plain data, and configs as they may be shown. Used beside components and flavors."""
+"""The fields of a model (a flavor's config above all) as plain data, and configs as they may be shown. Used beside components and flavors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stacktui.model.secretref import SecretableMarker, has_reference
 from stacktui.operations.documents import Part
 
 if TYPE_CHECKING:
-    from stacktui.categories.base import FlavorConfig
+    from pydantic import BaseModel
 
 MASK = "******"
 _SECRET_WORD = re.compile(r"key|secret|token|passw|credential|auth|dsn|webhook", re.IGNORECASE)
@@ -28,10 +28,9 @@ class FieldPart(Part):
     description: str
 
 
-def config_fields(model: type[FlavorConfig]) -> tuple[FieldPart, ...]:
+def config_fields(model: type[BaseModel]) -> tuple[FieldPart, ...]:
     """The fields of a config model, in its order."""
-    schema = model.model_json_schema()
-    properties: dict[str, Any] = schema.get("properties", {})
+    properties, _ = model_schema(model)
     found = []
     for name, field in model.model_fields.items():
         written = field.alias or name
@@ -49,7 +48,17 @@ def config_fields(model: type[FlavorConfig]) -> tuple[FieldPart, ...]:
     return tuple(found)
 
 
-def shown_config(config: Mapping[str, Any], model: type[FlavorConfig] | None) -> dict[str, Any]:
+def model_schema(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schemas of a model's fields, and the definitions that they refer to."""
+    schema = model.model_json_schema()
+    definitions: dict[str, Any] = schema.get("$defs", {})
+    if "$ref" in schema:
+        # A model that holds itself stands among the definitions.
+        schema = definitions[str(schema["$ref"]).rpartition("/")[2]]
+    return schema.get("properties", {}), definitions
+
+
+def shown_config(config: Mapping[str, Any], model: type[BaseModel] | None) -> dict[str, Any]:
     """A config that may stand on a screen: a value that was written where a reference belongs is masked."""
     secret = (
         {field.name for field in config_fields(model) if field.secretable}

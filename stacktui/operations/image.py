@@ -118,6 +118,7 @@ def build(
     code = take_snapshot(session.workspace)
     labels = {"org.stacktui.code": code.digest}
     image = registry.build(code.path, repository, tag or ("latest",), labels=labels)
+    session.note("built", f"image/{repository}", image.digest)
     session.changed(paths=[session.workspace.state])
     return _document(image)
 
@@ -131,6 +132,7 @@ def delete(
     """Delete a tag, or by digest the image with its tags."""
     _known(session, repository)
     session.live().container_registry.delete(repository, reference)
+    session.note("deleted", f"image/{repository}", reference)
     session.changed(paths=[session.workspace.state])
     return DoneDocument(done=f"deleted {repository} {reference}")
 

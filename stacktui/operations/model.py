@@ -104,6 +104,7 @@ def deploy(
         raise OperationError(f"{name!r} cannot name a model: a name has {NAME_RULE}")
     artifact = find(session.store(), artifact_id)
     server = session.live().model_deployer.deploy(name, artifact, run_id=artifact.run_id, timeout_s=timeout)
+    session.note("deployed", f"model/{name}", f"artifact {artifact.id}")
     session.changed(paths=[session.workspace.state])
     return _document(server)
 
@@ -115,6 +116,7 @@ def start(
     """Start a stopped model on its address."""
     _server(session, name)
     server = session.live().model_deployer.start(name, timeout)
+    session.note("started", f"model/{name}")
     session.changed(paths=[session.workspace.state])
     return _document(server)
 
@@ -124,6 +126,7 @@ def stop(session: Session, name: Annotated[str, _NAME]) -> ModelDocument:
     """Stop a model; it can be started again."""
     _server(session, name)
     server = session.live().model_deployer.stop(name)
+    session.note("stopped", f"model/{name}")
     session.changed(paths=[session.workspace.state])
     return _document(server)
 
@@ -133,6 +136,7 @@ def delete(session: Session, name: Annotated[str, _NAME]) -> DoneDocument:
     """Stop a model and forget it; its artifact stays."""
     _server(session, name)
     session.live().model_deployer.delete(name)
+    session.note("deleted", f"model/{name}")
     session.changed(paths=[session.workspace.state])
     return DoneDocument(done=f"deleted model {name}")
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from stacktui.model.runconfig import RunConfig
 from stacktui.operations.documents import DiagnosticPart, Document, Part
 from stacktui.operations.errors import OperationError
-from stacktui.operations.running import RunConfig, read_run_config, user_code
+from stacktui.operations.running import read_run_config, user_code
 from stacktui.operations.step_settings import known_steps, over, step_settings
 from stacktui.operations.table import Arg, Opt, operation
 from stacktui.operations.values import pairs

@@ -71,6 +71,7 @@ class Pruned(Document):
 @operation(
     "prune",
     writes=True,
+    looks=("dry_run",),
     examples=(
         "stacktui prune --dry-run",
         "stacktui prune --keep-runs 50 --older-than 30d --dry-run",
@@ -103,9 +104,11 @@ def prune(
         confirmed(name, session.resolved(name, snapshot).protected, confirm, f"stack {name!r}")
     cleanup, notes = _cleanup(session, policy)
     result = cleanup.look() if dry_run else cleanup.clean()
+    found = _document(result, dry_run, notes)
     if not dry_run:
+        session.note("pruned", f"stack/{name}", in_words(found))
         session.changed(runs=result.runs, paths=[session.workspace.state])
-    return _document(result, dry_run, notes)
+    return found
 
 
 def in_words(found: Pruned) -> str:

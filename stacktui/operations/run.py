@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stacktui.model.base import uuid7
+from stacktui.model.runconfig import RunConfig
 from stacktui.operations.attention import LeaveRunning
 from stacktui.operations.changes import confirmed
 from stacktui.operations.documents import Document, Part
 from stacktui.operations.errors import OperationError
 from stacktui.operations.following import run_events
-from stacktui.operations.running import RunConfig, allowed_stack, read_run_config, refuse, user_code
+from stacktui.operations.running import allowed_stack, read_run_config, refuse, user_code
 from stacktui.operations.step_settings import NO_SETTINGS, over, step_settings
 from stacktui.operations.sweep import SweepStarted, axes_of, start_all, sweep_events
 from stacktui.operations.table import Arg, Opt, operation
@@ -166,7 +167,7 @@ def started_run(session: Session, snapshot: WorkspaceSnapshot, request: RunReque
     from stacktui.pipelines.launch import start_run
 
     with user_code():
-        run_id = start_run(session.workspace, snapshot, session.registry(), request)
+        run_id = start_run(session.workspace, snapshot, session.registry(), request, face=session.face)
     session.changed(runs=[run_id])
     return run_id
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from stacktui.model.base import Noun
 from stacktui.model.diagnostic import Severity
+from stacktui.model.runconfig import RunConfig
 from stacktui.model.stack import StepSettings
 from stacktui.operations.changes import FindingsForbid
 from stacktui.operations.documents import DiagnosticPart
@@ -25,20 +25,6 @@ if TYPE_CHECKING:
     from stacktui.model.stack import ResolvedStack
     from stacktui.operations.session import Session
     from stacktui.workspace.workspace import WorkspaceSnapshot
-
-
-class RunConfig(Noun):
-    """What a run file holds: `--config run.yaml`. The command line stands above it."""
-
-    stack: str | None = Field(default=None, description="The stack to run through.")
-    name: str | None = Field(default=None, description="The run's name.")
-    params: dict[str, Any] = Field(default_factory=dict, description="The pipeline's parameters.")
-    labels: dict[str, str] = Field(default_factory=dict, description="Free labels.")
-    steps: dict[str, StepSettings] = Field(default_factory=dict, description="Settings by step name.")
-    failure_mode: Literal["fail_fast", "continue"] | None = Field(
-        default=None, description="Whether other steps go on after a failure."
-    )
-    cache: bool | None = Field(default=None, description="Whether earlier results may stand in.")
 
 
 def read_run_config(file: Path) -> RunConfig:

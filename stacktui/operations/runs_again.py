@@ -71,7 +71,7 @@ def resume(
         let_go(session, store, run)
     before = store.last_event()
     with launched(session, detach):
-        resume_run(session.workspace, snapshot, session.registry(), store, run.id)
+        resume_run(session.workspace, snapshot, session.registry(), store, run.id, session.face)
     session.changed(runs=[run.id])
     if detach:
         yield RunStarted(run_id=run.id)
@@ -154,6 +154,7 @@ def stop(
     if run.status.finished:
         raise AnswerIsNo(f"run {short_id(run.id)} is {run.status}: there is nothing to stop")
     done = stop_run(store, run, force=force)
+    session.note("stopped", f"run/{run.id}", f"{run.pipeline}: {done}")
     session.changed(runs=[run.id])
     return DoneDocument(done=done)
 

@@ -71,6 +71,7 @@ def label(
     store.update_run(run.id, labels={**kept, **wanted})
     session.changed(runs=[run.id])
     said = [*(f"{key}={value}" for key, value in wanted.items()), *(f"without {key}" for key in remove)]
+    session.note("labelled", f"run/{run.id}", ", ".join(said))
     return DoneDocument(done=f"labelled run {short_id(run.id)}: {', '.join(said)}")
 
 
@@ -90,6 +91,7 @@ def note(
     store = session.store()
     run = which_run(store, run_id)
     store.update_run(run.id, note=text.strip())
+    session.note("annotated", f"run/{run.id}")
     session.changed(runs=[run.id])
     return DoneDocument(done=f"{'noted on' if text.strip() else 'took the note from'} run {short_id(run.id)}")
 
@@ -114,6 +116,7 @@ def pin(
         state = "pinned" if run.pinned else "not pinned"
         return DoneDocument(done=f"run {short_id(run.id)} is {state} already")
     store.update_run(run.id, pinned=not off)
+    session.note("unpinned" if off else "pinned", f"run/{run.id}")
     session.changed(runs=[run.id])
     return DoneDocument(done=f"{'unpinned' if off else 'pinned'} run {short_id(run.id)}")
 
@@ -147,6 +150,7 @@ def delete(
         raise AnswerIsNo(f"{_in_words(uses)}; delete anyway, and keep those artifacts, with: --yes")
     for run in runs:
         store.delete_run(run.id)
+        session.note("deleted", f"run/{run.id}", f"{run.pipeline}, {run.status}")
         session.changed(runs=[run.id])
         _remove_files(session, run.id)
     return DeletedDocument(deleted=tuple(run.id for run in runs), kept_artifacts=uses)

@@ -64,6 +64,7 @@ class ScheduleDocument(Document):
 @operation(
     "schedule",
     writes=False,
+    writes_with=("output",),
     on="pipeline",
     examples=(
         "stacktui schedule training --print cron --at 03:30 >> my-crontab",
@@ -117,8 +118,6 @@ def schedule(
             raise OperationError(
                 f"{text!r} cannot be written on one line; give it in a file: --config run.yaml"
             )
-    if output is not None and session.readonly:
-        raise OperationError("--output writes files, and this session is read-only")
     if print_ is Scheduler.CRON:
         if output is not None:
             raise OperationError("--output is for systemd's files; add cron's lines to your crontab")

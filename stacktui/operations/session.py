@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.model.category import Category
-from stacktui.operations.attention import Attention
+from stacktui.operations.attention import Asking, Attention
 from stacktui.operations.errors import OperationError, unknown
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Session:
             `readonly: true` in stacktui.yaml ask for the same.
         patience_s: how long components may wait for other users of what they keep, as a screen cannot for long;
             None: as they are configured.
+        face: who shows it, for the audit list: `cli` or `workbench`.
     """
 
     def __init__(
@@ -59,14 +60,19 @@ class Session:
         readonly: bool = False,
         environ: Mapping[str, str] = os.environ,
         patience_s: float | None = None,
+        face: str = "",
     ) -> None:
         self.start = start
+        self.face = face
         self.stack_override = stack
         self.store_override = store
         self.environ = environ
         self._patience_s = patience_s
         self.attention = Attention()
         """What operations wait with, so that the person who looks on can interrupt them; a face may set its own."""
+        self._readonly_option = readonly
+        self.asking = Asking()
+        """Whom operations ask for a secret that they learn of while they run; a face may set its own."""
         self.asked_readonly = readonly or environ.get("STACKTUI_READONLY", "") not in ("", "0")
         self._lock = threading.RLock()
         self._workspace: Workspace | None = None
@@ -90,6 +96,7 @@ class Session:
         with self._lock:
             if self._workspace is None:
                 self._workspace = Workspace.open(self.start)
+                self._workspace.readonly = self.asked_readonly
             return self._workspace
 
     def snapshot(self) -> WorkspaceSnapshot:
@@ -118,19 +125,27 @@ class Session:
         were read before."""
         from stacktui.operations.narrow import narrow_snapshot
 
-        return self.snapshot() if self.has_read else narrow_snapshot(self.workspace)
+        # In the middle of an edit of several files, only a whole look is one of a single moment.
+        whole = self.has_read or self.workspace.unfinished()
+        return self.snapshot() if whole else narrow_snapshot(self.workspace)
 
     @property
     def readonly(self) -> bool:
         """Whether operations that write are refused."""
+        return bool(self.readonly_because)
+
+    @property
+    def readonly_because(self) -> str:
+        """What asks for read-only: an option, a variable or a line of `stacktui.yaml`; empty where nothing does."""
         if self.asked_readonly:
-            return True
+            return "--readonly" if self._readonly_option else "STACKTUI_READONLY"
         from stacktui.workspace.locate import WorkspaceNotFound
 
         try:
-            return bool(self.glance().settings.readonly)
+            asked = self.glance().settings.readonly
         except WorkspaceNotFound:
-            return False
+            asked = False
+        return "`readonly: true` in stacktui.yaml" if asked else ""
 
     def registry(self) -> FlavorRegistry:
         """All flavors that can be used here; outside a workspace the built-in and installed ones."""
@@ -274,6 +289,24 @@ class Session:
 
     # Who is told.
 
+    def note(self, action: str, subject: str, text: str = "") -> None:
+        """Put what was done on the audit list, as `workspace.audit` says. Said by an operation once it is done; where
+        it cannot be noted, `stacktui doctor` says so. Never pass the value of a secret."""
+        from stacktui.workspace.audit import note
+        from stacktui.workspace.who import whoami
+
+        # A read-only session makes no folder in the workspace; where there is a state, it notes what was revealed.
+        make = self.workspace.state.is_dir() or not self.readonly
+        note(
+            self.workspace,
+            action,
+            subject,
+            whoami(self.environ),
+            face=self.face,
+            text=text,
+            make_state=make,
+        )
+
     def on_changed(self, listener: Callable[[Changed], None]) -> Callable[[], None]:
         """Call `listener` with what each operation changed, in the operation's thread. Returns the way to stop it."""
         self._listeners.append(listener)
@@ -318,11 +351,20 @@ def run_operation(session: Session, operation: Operation, /, **arguments: Any) -
     Returns the operation's document, or for one that streams an iterator of documents. Raises
     `ReadOnlyRefused` for one that writes in a read-only session, `OperationError` in words.
     """
-    if operation.writes and session.readonly:
+    refuse_readonly(session, operation, arguments)
+    return operation.function(session, **arguments)
+
+
+def refuse_readonly(session: Session, operation: Operation, arguments: Mapping[str, Any]) -> None:
+    """Raises `ReadOnlyRefused` for what writes in a read-only session. A face that asks for something first calls it
+    before that; `run_operation` does in any case."""
+    if not operation.only_looks(arguments) and session.readonly:
         from stacktui.operations.table import ReadOnlyRefused
 
-        raise ReadOnlyRefused(f"{operation.name} writes, and this session is read-only")
-    return operation.function(session, **arguments)
+        option = next((f" --{name}" for name in operation.writes_with if arguments.get(name)), "")
+        raise ReadOnlyRefused(
+            f"{operation.name}{option} writes, and this session is read-only because of {session.readonly_because}"
+        )
 
 
 def component_values(snapshot: WorkspaceSnapshot, resolved: ResolvedStack) -> Iterable[Component]:

@@ -18,6 +18,7 @@ from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
     from stacktui.model.diagnostic import Diagnostic
+    from stacktui.model.stack import ResolvedStack
     from stacktui.operations.session import Session
     from stacktui.workspace.workspace import WorkspaceSnapshot
 
@@ -250,7 +251,7 @@ def validate(
     format_: Annotated[Report, Opt("How to write the findings: for people, for CI.")] = Report.TEXT,
 ) -> Validation:
     """Check a stack against every rule: exit 0 without errors, 1 with errors, 2 if it could not run."""
-    from stacktui.validation.validate import validate_stack, validate_workspace
+    from stacktui.validation.validate import validate_stack, validate_stacks, validate_workspace
 
     snapshot = session.snapshot()
     registry = session.registry()
@@ -267,9 +268,11 @@ def validate(
     bad = {"error", "warning"} if strict else {"error"}
     verdicts = []
     if all_:
-        for each in names:
-            its = validate_stack(snapshot, registry, each, offline=offline)
-            verdicts.append(Verdict(stack=each, ok=not any(one.severity in bad for one in its)))
+        by_stack = validate_stacks(snapshot, registry, names, offline=offline)
+        verdicts = [
+            Verdict(stack=each, ok=not any(one.severity in bad for one in its))
+            for each, its in by_stack.items()
+        ]
     result = Validation(
         stack=None if all_ else names[0],
         ok=not any(each.severity in bad for each in found),
@@ -280,7 +283,7 @@ def validate(
         return result
     from stacktui.operations.reports import written
 
-    return result.model_copy(update={"report": written(result, format_)})
+    return result.model_copy(update={"report": written(result, format_, snapshot.root, strict)})
 
 
 @operation("stack use", writes=True, on="stack", examples=("stacktui stack use prod",))
@@ -291,6 +294,7 @@ def use(session: Session, name: Annotated[str, Arg("The stack.", complete="stack
     snapshot = session.snapshot()
     session.stack_name(name, snapshot)
     use_stack(session.workspace, name)
+    session.note("used", f"stack/{name}", "the active stack of this checkout")
     session.changed(paths=[session.workspace.state])
     active = session.active(session.snapshot())
     if active.name != name:
@@ -308,16 +312,21 @@ def diff(
 ) -> StackDifference:
     """Show how two stacks differ, after inheritance."""
     snapshot = session.snapshot()
-    first, second = (session.resolved(name, snapshot) for name in (a, b))
+    return difference(session.resolved(a, snapshot), session.resolved(b, snapshot))
+
+
+def difference(a: ResolvedStack, b: ResolvedStack) -> StackDifference:
+    """How two stacks differ; one of them may be a draft. Step settings are as a file says them: `10m`, `16GiB`."""
+    from stacktui.workspace.edits import step_data
+
     sides = []
-    for stack in (first, second):
+    for stack in (a, b):
         flat: dict[str, Any] = {
             category.value: list(stack.names(category)) for category in Category if stack.names(category)
         }
         flat |= {f"labels.{key}": value for key, value in stack.labels.items()}
         for step, settings in stack.steps.items():
-            written = settings.model_dump(mode="json", exclude_none=True)
-            flat |= {f"steps.{step}.{key}": value for key, value in written.items()}
+            flat |= _flat(f"steps.{step}", step_data(settings))
         flat["protected"] = stack.protected
         sides.append(flat)
     one, other = sides
@@ -326,7 +335,16 @@ def diff(
         for what in dict.fromkeys((*one, *other))
         if one.get(what) != other.get(what)
     )
-    return StackDifference(a=a, b=b, equal=not differences, differences=differences)
+    return StackDifference(a=a.name, b=b.name, equal=not differences, differences=differences)
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """A mapping's values by dotted key."""
+    if not isinstance(value, dict):
+        return {name: value}
+    return {
+        key: leaf for each, inner in value.items() for key, leaf in _flat(f"{name}.{each}", inner).items()
+    }
 
 
 def _filled(slots: Mapping[Category, Any]) -> dict[Category, tuple[str, ...]]:

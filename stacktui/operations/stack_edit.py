@@ -1,6 +1,6 @@
 """Writing stacks. Each operation has a half that only builds the change, for a face that shows the diff first.
 
-Registered when `stack` is loaded; the workbench's builder calls `stack_change` and `stack_delete_change`.
+Registered when `stack` is loaded; the workbench's builder calls `stack_change`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.category import Category
 from stacktui.operations.changes import apply, confirmed, refuse_errors
 from stacktui.operations.documents import ChangeDocument
-from stacktui.operations.errors import AnswerIsNo, OperationError, nearest
-from stacktui.operations.references import stack_references
+from stacktui.operations.errors import OperationError, nearest
+from stacktui.operations.references import protected_children, protected_stacks, stands_in
 from stacktui.operations.table import Arg, Opt, operation
-from stacktui.operations.values import first_line, pairs, parsed
+from stacktui.operations.values import first_line, pairs, with_value
 
 if TYPE_CHECKING:
     from stacktui.model.diagnostic import Diagnostic
@@ -39,19 +39,6 @@ def stack_change(session: Session, stack: Stack, base: Entry[Stack] | None = Non
     if entry is None:
         return new_stack(session.workspace, stack)
     return edit_stack(session.workspace, entry, stack)
-
-
-def stack_delete_change(session: Session, name: str, *, force: bool = False) -> Change:
-    """The change that deletes a stack's file. Raises `AnswerIsNo` with who refers to it, unless `force`."""
-    from stacktui.workspace.edits import delete_entry
-
-    snapshot = session.snapshot()
-    session.stack_name(name, snapshot)
-    used = stack_references(snapshot, name)
-    if used and not force:
-        places = ", ".join(str(each) for each in used)
-        raise AnswerIsNo(f"stack {name!r} is used by {places}; change those first, or delete it with --force")
-    return delete_entry(session.workspace, snapshot.stacks[name], "stack")
 
 
 def draft_findings(session: Session, stack: Stack) -> tuple[Diagnostic, ...]:
@@ -85,7 +72,7 @@ def add(
 ) -> ChangeDocument:
     """Add a stack."""
     snapshot = session.snapshot()
-    _new_name(name, snapshot)
+    new_stack_name(name, snapshot)
     content: dict[str, Any] = {}
     if from_ is not None:
         session.stack_name(from_, snapshot)
@@ -121,14 +108,20 @@ def edit(
     description: Annotated[str | None, Opt("One line for the people who choose it.", short="d")] = None,
     label: Annotated[tuple[str, ...], Opt("A label, as key=value.", short="l")] = (),
     protected: Annotated[bool | None, Opt("Ask for its name before it is changed or runs.")] = None,
-    confirm: Annotated[str | None, Opt("The stack's name, where it is protected.")] = None,
+    confirm: Annotated[
+        str | None, Opt("The stack's name, where it is protected, or of those that extend it, as a,b.")
+    ] = None,
     force: Annotated[bool, Opt("Write it even if the rules find errors.")] = False,
 ) -> ChangeDocument:
     """Change a stack's own file; comments and order in it stay."""
     snapshot = session.snapshot()
     session.stack_name(name, snapshot)
     stack = snapshot.stacks[name].value
-    confirmed(name, _protected(session, name, snapshot), confirm, f"stack {name!r}")
+    if protected_stacks(snapshot, (name,)):
+        confirmed(name, True, confirm, f"stack {name!r}")
+    elif children := protected_children(snapshot, name):
+        why = stands_in(children, "is a parent of")
+        confirmed(",".join(children), True, confirm, f"stack {name!r}", why)
     content = _written(stack)
     for key in unset:
         content = _without(content, key)
@@ -149,40 +142,24 @@ def clone(
     name: Annotated[str, Arg("The stack.", complete="stack")],
     new: Annotated[str, Arg("The copy's name.")],
 ) -> ChangeDocument:
-    """Copy a stack under another name."""
+    """Copy a stack's file, comments and all, under another name."""
+    from stacktui.workspace.edits import clone_entry
+
     snapshot = session.snapshot()
-    session.stack_name(name, snapshot)
-    _new_name(new, snapshot)
-    return _write(session, new, _written(snapshot.stacks[name].value), force=True)
+    entry = snapshot.stacks[session.stack_name(name, snapshot)]
+    new_stack_name(new, snapshot)
+    if entry.stale:
+        raise OperationError(f"stacks/{name}.yaml cannot be read as it is now; repair it, then copy it")
+    findings = draft_findings(session, entry.value.model_copy(update={"name": new}))
+    return apply(session, clone_entry(session.workspace, entry, new), findings)
 
 
-@operation("stack delete", writes=True, on="stack", key="D", examples=("stacktui stack delete old",))
-def delete(
-    session: Session,
-    name: Annotated[str, Arg("The stack.", complete="stack")],
-    *,
-    confirm: Annotated[str | None, Opt("The stack's name, where it is protected.")] = None,
-    force: Annotated[bool, Opt("Delete it even if other files refer to it.")] = False,
-) -> ChangeDocument:
-    """Delete a stack's file; who refers to it is named first."""
-    snapshot = session.snapshot()
-    session.stack_name(name, snapshot)
-    confirmed(name, _protected(session, name, snapshot), confirm, f"stack {name!r}")
-    return apply(session, stack_delete_change(session, name, force=force))
-
-
-def _new_name(name: str, snapshot: WorkspaceSnapshot) -> None:
+def new_stack_name(name: str, snapshot: WorkspaceSnapshot) -> None:
+    """Raises `OperationError` where a stack cannot be called so, or is."""
     if not is_name(name):
         raise OperationError(f"{name!r} cannot name a stack: a name has {NAME_RULE}")
-    if name in snapshot.stacks:
+    if name in snapshot.stacks or name in snapshot.broken_stacks:
         raise OperationError(f"stack {name!r} exists already; change it with: stacktui stack edit {name}")
-
-
-def _protected(session: Session, name: str, snapshot: WorkspaceSnapshot) -> bool:
-    from stacktui.runtime.inherit import resolve_stack
-
-    resolved = resolve_stack(snapshot, name).stack
-    return resolved.protected if resolved else snapshot.stacks[name].value.protected
 
 
 def _written(stack: Stack) -> dict[str, Any]:
@@ -200,12 +177,11 @@ def _with_values(content: Mapping[str, Any], values: Mapping[str, str]) -> dict[
             step, _, field = rest.partition(".")
             if not field:
                 raise OperationError(f"--set {key!r}: name the setting too, as steps.{step}.retries=2")
-            steps = dict(changed.get("steps", {}))
-            settings = dict(steps.get(step, {}))
-            inner, _, leaf = field.partition(".")
-            settings[inner] = {**(settings.get(inner) or {}), leaf: parsed(text)} if leaf else parsed(text)
-            steps[step] = settings
-            changed["steps"] = steps
+            from stacktui.operations.step_settings import setting_value
+
+            path = field.split(".")
+            value = setting_value(path, text, f"{key}={text}", "--set")
+            changed = with_value(changed, ("steps", step, *path), value)
         else:
             names = [name.strip() for name in text.split(",") if name.strip()]
             changed["components"] = {**changed.get("components", {}), _category(key): names}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus
 from stacktui.operations.artifact import ArtifactPart, artifact_part
+from stacktui.operations.changes import confirmed
 from stacktui.operations.documents import Document, Part
 from stacktui.operations.errors import unknown
+from stacktui.operations.references import protected_stacks
 from stacktui.operations.run_documents import ErrorPart, StepRow, attempts_of, facts_of_step
 from stacktui.operations.table import Arg, Opt, operation
 from stacktui.operations.which_run import RUN, which_run
@@ -102,6 +104,7 @@ def run(
     *,
     pdb: Annotated[bool, Opt("Where it raises, look at it with the debugger.")] = False,
     today: Annotated[bool, Opt("Run the workspace's code as it is now, not that of the run.")] = False,
+    confirm: Annotated[str | None, Opt("The stack's name, where it is protected.")] = None,
 ) -> StepAgain:
     """Run one step again by itself, here in the terminal, with the inputs that are stored for it.
 
@@ -119,9 +122,12 @@ def run(
             "step", step, steps, f"stacktui runs show {short_id(found.id)}", f" in run {short_id(found.id)}"
         )
     workspace = session.workspace
+    guarded = protected_stacks(session.snapshot(), (found.stack,))
+    confirmed(found.stack, bool(guarded), confirm, f"stack {found.stack!r}")
     spec = again_spec(
         store, workspace.state, found, steps[step], today=workspace.root.resolve() if today else None
     )
+    session.note("ran", f"run/{found.id}", f"its step {step} again, by itself")
     said = run_again(spec, pdb=pdb)
     error = said.get("error")
     return StepAgain(

@@ -1,4 +1,7 @@
-"""`step.key=value`: settings of single steps on the command line, above those of the run file. Used by `run` and `plan`."""
+"""`step.key=value`: settings of single steps on the command line, above those of the run file.
+
+Used by `run` and `plan`, and by what writes stacks for each single value.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,15 @@ def step_settings(given: Iterable[str], option: str) -> dict[str, StepSettings]:
         step, *path = place.strip().split(".")
         if not equals or not step or not path or not all(path):
             raise OperationError(f"{option} {item!r} is not of the form step.key=value, as fit.retries=2")
-        _check_key(item, path, option)
-        # Variables of the environment are text, whatever they look like.
-        kept = value if path[0] == "environment" else parsed(value)
-        raw[step] = with_value(raw.get(step, {}), tuple(path), kept)
+        raw[step] = with_value(raw.get(step, {}), tuple(path), setting_value(path, value, item, option))
     return {step: _validated(step, settings, option) for step, settings in raw.items()}
+
+
+def setting_value(path: list[str], text: str, item: str, option: str) -> Any:
+    """What was typed for a setting of a step at a path of keys. Raises `OperationError` for a key that there is not."""
+    _check_key(item, path, option)
+    # Variables of the environment are text, whatever they look like.
+    return text if path[0] == "environment" else parsed(text)
 
 
 def over(upper: Mapping[str, StepSettings], lower: Mapping[str, StepSettings]) -> dict[str, StepSettings]:

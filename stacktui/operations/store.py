@@ -80,6 +80,7 @@ def backup(
     if file.exists():
         raise OperationError(f"{file} exists already; name a new file")
     store.backup(file)
+    session.note("backed up", f"component/metadata_store/{store.name}", str(file))
     return DoneDocument(done=f"wrote {file}")
 
 
@@ -90,4 +91,5 @@ def compact(session: Session, name: Annotated[str | None, _NAME] = None) -> Done
     before = store.store_facts().size
     store.compact()
     after = store.store_facts().size
+    session.note("compacted", f"component/metadata_store/{store.name}")
     return DoneDocument(done=f"compacted {store.name}: {before:,} bytes before, {after:,} now")

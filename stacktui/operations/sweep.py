@@ -148,7 +148,9 @@ def start_all(
 
     started: list[SweptRun] = []
     try:
-        for each in start_sweep(session.workspace, snapshot, session.registry(), request, several, group):
+        for each in start_sweep(
+            session.workspace, snapshot, session.registry(), request, several, group, session.face
+        ):
             started.append(each)
             session.changed(runs=[each.run_id])
     except BaseException:

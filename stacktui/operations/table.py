@@ -12,7 +12,7 @@ import importlib
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -28,7 +28,7 @@ class Arg:
     help: str
     complete: str = ""
     """Which names complete it: `stack`, `component`, `category`, `flavor`, `run`, `step`, `artifact`, `pipeline`,
-    `secret`, `model`, `store`, `theme`, `slot` (category=name), `path`; empty for free text."""
+    `secret`, `secret_key`, `manager`, `model`, `store`, `theme`, `setting`, `setting_value`, `slot` (category=name), `path`; empty for free text."""
     stdin: bool = False
     """On the command line a lone `-` stands for what comes on standard input."""
     name: str = ""
@@ -102,6 +102,17 @@ class Operation:
     """Left out of listings, for what programs call."""
     examples: tuple[str, ...] = ()
     """Whole command lines, for the help page."""
+    looks: tuple[str, ...] = ()
+    """Flags with which one that writes only looks: read-only mode lets it run with one of them."""
+
+    writes_with: tuple[str, ...] = ()
+    """Options with which one that only reads writes a file: read-only mode refuses it with one of them."""
+
+    def only_looks(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether it changes nothing when it is run with these arguments."""
+        if self.writes:
+            return any(arguments.get(name) for name in self.looks)
+        return not any(arguments.get(name) for name in self.writes_with)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -137,11 +148,17 @@ class NounFacts(NamedTuple):
 NOUNS: dict[str, NounFacts] = {
     "init": NounFacts("Start here", "make a folder a workspace"),
     "demo": NounFacts("Start here", "make a demo workspace and run its pipeline"),
+    "workspace": NounFacts("Start here", "the workspaces that you opened; check whole ones, upgrade"),
     "doctor": NounFacts("Start here", "check this installation, terminal and workspace"),
     "stack": NounFacts("Stacks", "list, build, validate and choose stacks"),
     "component": NounFacts("Stacks", "the tools that stacks are made of"),
     "flavor": NounFacts("Stacks", "the implementations that components can have"),
     "secret": NounFacts("Stacks", "credentials in the stack's secrets manager"),
+    "undo": NounFacts("Stacks", "take back your last saved edit, whichever files it changed"),
+    "redo": NounFacts("Stacks", "do again what you undid last"),
+    "edits": NounFacts("Stacks", "the journal of saved edits: list, show"),
+    "audit": NounFacts("Stacks", "who edited, ran, revealed: when, and from where"),
+    "fmt": NounFacts("Stacks", "put the workspace's files in one form"),
     "run": NounFacts("Pipelines and runs", "run a pipeline"),
     "plan": NounFacts("Pipelines and runs", "what a run would do, and why"),
     "runs": NounFacts("Pipelines and runs", "runs: list, show, follow, stop, compare"),
@@ -156,12 +173,19 @@ NOUNS: dict[str, NounFacts] = {
     "feature": NounFacts("Serving and data", "feature views and their values"),
     "image": NounFacts("Serving and data", "images in the container registry"),
     "schema": NounFacts("Editors and shells", "write the JSON Schemas of the workspace's files"),
-    "theme": NounFacts("Editors and shells", "the workbench's themes"),
+    "setting": NounFacts("Editors and shells", "your settings and the workspace's, each with who says it"),
+    "key": NounFacts("Editors and shells", "what the keymaps say: keys of the workbench"),
+    "theme": NounFacts("Editors and shells", "the workbench's themes: list, show, a new one of your own"),
     "completions": NounFacts("Editors and shells", "shell completion for bash, zsh and fish"),
 }
 """Every noun, in the order of the help page: a file of this package each, or those of `_FILES`."""
 
-_FILES: dict[str, tuple[str, ...]] = {"runs": ("runs", "runs_compare", "runs_again", "runs_marks")}
+_FILES: dict[str, tuple[str, ...]] = {
+    "component": ("component", "rename", "delete", "label"),
+    "stack": ("stack", "rename", "delete", "label", "stack_export", "stack_import"),
+    "redo": ("undo",),
+    "runs": ("runs", "runs_compare", "runs_again", "runs_marks"),
+}
 # Of a noun with several files the first one is loaded alone where it has what was asked for.
 
 _VERBS = (
@@ -183,8 +207,14 @@ def operation(
     workspace: bool = True,
     hidden: bool = False,
     examples: tuple[str, ...] = (),
+    looks: tuple[str, ...] = (),
+    writes_with: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Put a function in the table. Its first parameter is the session; the others are annotated with `Arg` or `Opt`."""
+    """Put a function in the table. Its first parameter is the session; the others are annotated with `Arg` or `Opt`.
+
+    `looks` names its flags with which it writes nothing, as `dry_run`: those are allowed in read-only mode.
+    `writes_with` names the options with which one that reads writes a file, as `output`: those are refused there.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         text = inspect.cleandoc(function.__doc__ or "")
@@ -201,6 +231,8 @@ def operation(
             workspace,
             hidden,
             examples,
+            looks,
+            writes_with,
         )
         return function
 

@@ -44,6 +44,8 @@ from stacktui.pipelines.resume import settle_lost
 from stacktui.pipelines.runfile import Asked, FailureMode, RunFile
 from stacktui.pipelines.snapshot import CodeSnapshot, take_snapshot
 from stacktui.runtime.build import open_stack
+from stacktui.workspace.audit import note
+from stacktui.workspace.who import whoami
 
 if TYPE_CHECKING:
     from stacktui.workspace.workspace import Workspace, WorkspaceSnapshot
@@ -101,10 +103,11 @@ def start_run(
     registry: FlavorRegistry,
     request: RunRequest,
     facts: StartFacts | None = None,
+    face: str = "python",
 ) -> str:
     """Start a run and return its id as soon as it is recorded and its runner lives.
 
-    Code is taken as it is now, or as `facts` has it. Raises `PipelineBroken` (and its kinds) where the pipeline or
+    Code is taken as it is now, or as `facts` has it; `face` is who asked for it, for the audit list. Raises `PipelineBroken` (and its kinds) where the pipeline or
     its settings cannot run, and `ComponentError` where the stack cannot; nothing is recorded then.
     """
     code, environment = facts or start_facts(workspace)
@@ -168,6 +171,7 @@ def start_run(
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        _note(workspace, "retried" if request.retry_of else "ran", run, face)
         if request.in_process:
             return run_id
         place = reserve(workspace.state, run_id)
@@ -186,6 +190,7 @@ def resume_run(
     registry: FlavorRegistry,
     store: MetadataStore,
     run_id: str,
+    face: str = "python",
 ) -> None:
     """Take a run up again that failed, was cancelled or lost: with its id, its code and its stack of then.
 
@@ -221,9 +226,14 @@ def resume_run(
             raise ComponentError(f"{name} was resumed by somebody else just now")
         after = store.last_event()
         store.update_run(run.id, status=RunStatus.QUEUED, finished_at=None, error=None)
+        _note(workspace, "resumed", run, face)
         # It waits for the hold for a moment: that is quicker than to start it afterwards.
         # Expected before this lets go of it: nobody sees it lost in between.
         store.expect(run.id, _spawn(store, folder, run.id, "--resume", str(after)))
+
+
+def _note(workspace: Workspace, action: str, run: Run, face: str) -> None:
+    note(workspace, action, f"run/{run.id}", whoami(), face=face, text=f"{run.pipeline} through {run.stack}")
 
 
 def _spawn(

@@ -59,6 +59,7 @@ def start_sweep(
     request: RunRequest,
     several: Sequence[Mapping[str, str]],
     group: str,
+    face: str = "python",
 ) -> Iterator[SweptRun]:
     """Start a run for each combination, and tell of each as it is started.
 
@@ -87,4 +88,4 @@ def start_sweep(
                 "max_runs": request.max_runs or os.cpu_count() or 1,
             }
         )
-        yield SweptRun(start_run(workspace, snapshot, registry, one, facts), dict(values))
+        yield SweptRun(start_run(workspace, snapshot, registry, one, facts, face), dict(values))

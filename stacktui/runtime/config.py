@@ -78,7 +78,7 @@ def check_config(model: type[BaseModel], config: Mapping[str, Any]) -> tuple[Con
 @lru_cache(maxsize=4096)
 def may_hold_reference(model: type[BaseModel], path: KeyPath) -> bool:
     """Whether the field at `path` is typed `Secretable[T]`."""
-    return any(_marked(found) for found in _annotations_at(model, path))
+    return any(_marked(found) for found in annotations_at(model, path))
 
 
 def unquoted(value: Any) -> str | None:
@@ -102,11 +102,19 @@ def secrets_of(model: type[BaseModel], config: Mapping[str, Any]) -> dict[KeyPat
 def field_names(model: type[BaseModel], path: KeyPath) -> tuple[str, ...]:
     """The fields of the config model (or of the model nested at `path`), as YAML spells them."""
     names: list[str] = []
-    for annotation in _annotations_at(model, path) if path else (model,):
-        for found in _plain(annotation):
-            if isinstance(found, type) and issubclass(found, BaseModel):
-                names += [info.alias or name for name, info in found.model_fields.items()]
+    for found in models_at(model, path):
+        names += [info.alias or name for name, info in found.model_fields.items()]
     return tuple(dict.fromkeys(names))
+
+
+def models_at(model: type[BaseModel], path: KeyPath) -> tuple[type[BaseModel], ...]:
+    """The models that a value at `path` may be of: none for a plain value, several for a union of models."""
+    return tuple(
+        found
+        for annotation in annotations_at(model, path)
+        for found in _plain(annotation)
+        if isinstance(found, type) and issubclass(found, BaseModel)
+    )
 
 
 def _failed_check(error: Exception) -> str:
@@ -145,7 +153,7 @@ def _unescaped(model: type[BaseModel], path: KeyPath, value: Any) -> Any:
     return value
 
 
-def _annotations_at(model: type[BaseModel], path: KeyPath) -> Iterator[Any]:
+def annotations_at(model: type[BaseModel], path: KeyPath) -> Iterator[Any]:
     """Every annotation that a value at `path` may have: a union has several."""
     current: list[Any] = [model]
     for key in path:
@@ -221,7 +229,8 @@ def _fault(model: type[BaseModel], config: Mapping[str, Any], detail: Any) -> Co
         known = field_names(model, path[:-1])
         meant = closest(str(path[-1]), known)
         rest = f"did you mean {meant}?" if meant else _listing("it has", known)
-        return ConfigFault("unknown", path, f"{name} is not a field of this flavor; {rest}", meant)
+        where = "of this flavor" if issubclass(model, FlavorConfig) else "here"
+        return ConfigFault("unknown", path, f"{name} is not a field {where}; {rest}", meant)
     if kind == "missing":
         described = _description(model, path)
         return ConfigFault("missing", path, f"{name} is missing" + (f": {described}" if described else ""))
@@ -320,7 +329,7 @@ def value_at(config: Any, path: KeyPath) -> Any:
 
 
 def _description(model: type[BaseModel], path: KeyPath) -> str:
-    for annotation in _annotations_at(model, path[:-1]):
+    for annotation in annotations_at(model, path[:-1]):
         for found in _plain(annotation):
             if isinstance(found, type) and issubclass(found, BaseModel):
                 for name, info in found.model_fields.items():
@@ -331,7 +340,7 @@ def _description(model: type[BaseModel], path: KeyPath) -> str:
 
 def _choices(model: type[BaseModel], path: KeyPath) -> list[str]:
     choices: list[str] = []
-    for annotation in _annotations_at(model, path):
+    for annotation in annotations_at(model, path):
         for found in _plain(annotation):
             if typing.get_origin(found) is typing.Literal:
                 choices += [str(choice) for choice in typing.get_args(found)]

@@ -35,6 +35,7 @@ def finding(
         column=position.column if position else None,
         fix=fix,
         subject=subject,
+        path=path,
     )
 
 

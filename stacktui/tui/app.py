@@ -15,6 +15,7 @@ from textual import events
 from textual.app import App, ScreenStackError
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.screen import Screen
+from textual.widget import Widget
 
 from stacktui.model.text import Clean, clean
 from stacktui.tui.background import Background
@@ -84,6 +85,8 @@ class WorkbenchApp(App[int]):
         self.stylesheet.set_variables(self.get_css_variables())
         self._prefetch = prefetch
         self._crash = ""
+        self.elsewhere: Path | None = None
+        """The workspace that is to be opened next, when it has ended for that."""
         self._drawn = False
         self.styled = 0
         """Counts what may change the styles of every screen: another theme, other colours of it, symbols."""
@@ -194,6 +197,16 @@ class WorkbenchApp(App[int]):
         if len(self.screen_stack) > 1 and (self.place is None or self.place.may_leave(self.back)):
             self.pop_screen()
 
+    def leave(self, elsewhere: Path | None = None) -> None:
+        """End the workbench, or end it to be opened on another workspace; what is not saved is asked about first."""
+        again = partial(self.leave, elsewhere)
+        if not all(s.may_leave(again) for s in self.screen_stack if isinstance(s, WorkbenchScreen)):
+            return
+        self.elsewhere = elsewhere
+        # First, because the watcher needs a moment to notice.
+        self.feed.stop()
+        self.exit(0)
+
     def crumbs(self, screen: WorkbenchScreen[Any]) -> tuple[Clean, ...]:
         """The way to a screen, by what each one on it is called."""
         try:
@@ -234,6 +247,21 @@ class WorkbenchApp(App[int]):
     def files_changed(self, paths: Iterable[Path]) -> None:
         """Files of the workspace changed: themes and the keymap are read again here, the rest by the views."""
         self.looks.files_changed(paths)
+
+    def keymap_changed(self) -> None:
+        """Other keys are in force, or other findings of a keymap: called by `looks`."""
+        place = self.place
+        if place is not None and place.is_mounted:
+            place.keys_changed()
+        self.feed.publish(Topic.FILES)
+
+    def show_anew(self) -> None:
+        """Symbols or the zone of times changed: everything is drawn again. Called by `looks`."""
+        self.refresh_css(animate=False)
+        for screen in {*self.screen_stack, *self._roots.values()}:
+            for widget in screen.walk_children(Widget):
+                widget.refresh()
+        self.feed.show_again()
 
     def find_problems(self) -> tuple[Diagnostic, ...]:
         """Every finding of the workspace, looked for anew; blocks, so call it in a thread."""
@@ -293,6 +321,16 @@ class WorkbenchApp(App[int]):
         return (
             [*(f for f in filters if not isinstance(f, Monochrome)), _NO_COLOR] if self.no_color else filters
         )
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """A picture is kept: what is revealed for a few seconds is not in it."""
+        from stacktui.tui.dialogs.revealed import RevealedDialog
+        from stacktui.tui.panes.base import Pane
+
+        for shows in (*self.screen.query(Pane), self.screen):
+            if isinstance(shows, (Pane, RevealedDialog)):
+                shows.left()
+        return super().export_screenshot(title=title, simplify=simplify)
 
     # Ends.
 

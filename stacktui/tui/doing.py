@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stacktui.model.text import Clean, clean, clean_block
 
 if TYPE_CHECKING:
+    from stacktui.operations.changes import Preview
     from stacktui.operations.table import Operation, Parameter
     from stacktui.tui.app import WorkbenchApp
     from stacktui.tui.screens.base import Subject
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _STREAM_LINES = 2000
 _TOLD_FIRST = frozenset({"delete", "stop", "compact"})
 """Verbs that are confirmed first where no diff stands for a confirmation."""
+_EDITS = frozenset({"component", "stack", "setting", "key", "theme", "fmt", "workspace"})
+"""Nouns whose operations edit YAML files: the diff is shown first."""
 
 
 class Doing:
@@ -118,7 +121,7 @@ class Doing:
 
         def answered(text: str | None) -> None:
             if text is not None:
-                self._ask_missing(operation, {**given, missing.name: convert(missing, text)}, go)
+                self._ask_missing(operation, {**given, missing.name: _answer(missing, text)}, go)
 
         from stacktui.tui.dialogs.simple import PromptDialog
 
@@ -133,7 +136,15 @@ class Doing:
         )
 
     def _carefully(self, operation: Operation, given: dict[str, Any], label: Clean) -> None:
-        if operation.writes and operation.noun in ("component", "stack"):
+        if operation.name == "stack import":
+            from stacktui.tui.dialogs.importing import open_import
+
+            open_import(self._app, given)
+        elif operation.name == "stack export":
+            from stacktui.tui.dialogs.exporting import open_export
+
+            open_export(self._app, given)
+        elif operation.writes and operation.noun in _EDITS:
             self._preview(operation, given)
         elif operation.verb in _TOLD_FIRST:
             from stacktui.tui.dialogs.simple import ConfirmDialog
@@ -164,7 +175,25 @@ class Doing:
 
         self._run(operation.name, {**given, "dry_run": True}, looked)
 
-    def _preview(self, operation: Operation, given: dict[str, Any]) -> None:
+    def edit(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        then: Callable[[Any], None] | None = None,
+        writing: Callable[[bool], Any] | None = None,
+    ) -> None:
+        """Do what writes files of the workspace: ask for the name where that is needed, show the diff, write it when
+        it is accepted. `then` gets the document; without it, what was done is said. `writing` is called with True
+        before it is written, and with False where that failed."""
+        self._preview(_operation(name), dict(arguments), then, writing)
+
+    def _preview(
+        self,
+        operation: Operation,
+        given: dict[str, Any],
+        then: Callable[[Any], None] | None = None,
+        writing: Callable[[bool], Any] | None = None,
+    ) -> None:
         """Build the change without writing, show its diff, write it when accepted."""
         from stacktui.operations.changes import previewed
 
@@ -172,16 +201,33 @@ class Doing:
 
         def arrived(result: Any, error: BaseException | None) -> None:
             if error is not None:
-                self._failed(operation, given, error, None)
+                self._failed(operation, given, error, then, writing)
             elif result.change is None:
                 self._show(operation, result.document)
+            elif result.change.empty:
+                self._app.say(Clean("nothing differs from what is there"))
             else:
-                self.accept(result.change)
+                self.accept(result.change, then, note=clean_block(result.note), again=build, writing=writing)
 
-        self._app.background.submit(lambda: previewed(session, operation, **given), arrived)
+        def build() -> Any:
+            return previewed(session, operation, **given)
 
-    def accept(self, change: Change, then: Callable[[Any], None] | None = None) -> None:
-        """Show a change's diff; write it when it is accepted, and tell."""
+        self._app.background.submit(build, arrived)
+
+    def accept(
+        self,
+        change: Change,
+        then: Callable[[Any], None] | None = None,
+        *,
+        note: Clean = Clean(""),
+        again: Callable[[], Preview] | None = None,
+        writing: Callable[[bool], Any] | None = None,
+    ) -> None:
+        """Show a change's diff; write it when it is accepted, and tell.
+
+        `again` builds it once more before it is written, in a thread: where it comes out otherwise than it was shown,
+        because somebody changed what it is about meanwhile, nothing is written. `writing` is as for `edit`.
+        """
         from stacktui.tui.dialogs.diff import DiffDialog
 
         session = self._app.session
@@ -189,14 +235,21 @@ class Doing:
         def answered(yes: bool | None) -> None:
             if not yes:
                 return
+            if writing is not None:
+                writing(True)
 
             def write() -> Any:
                 from stacktui.operations.changes import apply
+                from stacktui.tui.confirming import as_shown
 
+                if again is not None:
+                    as_shown(session, change, again().change)
                 return apply(session, change)
 
             def arrived(result: Any, error: BaseException | None) -> None:
                 if error is not None:
+                    if writing is not None:
+                        writing(False)
                     self._app.say(one_line(error), error=True)
                 elif then is not None:
                     then(result)
@@ -206,7 +259,7 @@ class Doing:
             self._app.background.submit(write, arrived)
 
         self._app.ask(
-            DiffDialog(clean(change.title), clean_block(change.diff(session.workspace.root))), answered
+            DiffDialog(clean(change.title), clean_block(change.diff(session.workspace.root)), note), answered
         )
 
     # Running.
@@ -246,16 +299,20 @@ class Doing:
         arguments: dict[str, Any],
         error: BaseException,
         then: Callable[[Any], None] | None,
+        writing: Callable[[bool], Any] | None = None,
     ) -> None:
-        from stacktui.operations.errors import AnswerIsNo, ConfirmationNeeded, UserCodeError
+        from stacktui.operations.errors import AnswerIsNo, ConfirmationNeeded, StillUsed, UserCodeError
+        from stacktui.tui.confirming import why_the_name
         from stacktui.tui.dialogs.simple import ConfirmDialog, NameDialog, TextDialog
 
         names = {parameter.name for parameter in operation.parameters}
-        if isinstance(error, ConfirmationNeeded) and "confirm" in names:
+        if isinstance(error, (ConfirmationNeeded, StillUsed)) and "confirm" in names:
             wanted = error.name
             self._app.ask(
-                NameDialog(wanted, clean(arguments.get("name", "it"))),
-                lambda text: self._again(operation, {**arguments, "confirm": wanted}, then) if text else None,
+                NameDialog(wanted, "", title=clean(operation.name), text=why_the_name(error)),
+                lambda text: (
+                    self._again(operation, {**arguments, "confirm": wanted}, then, writing) if text else None
+                ),
             )
         elif (
             isinstance(error, AnswerIsNo)
@@ -265,7 +322,9 @@ class Doing:
         ):
             self._app.ask(
                 ConfirmDialog(clean(operation.name), f"{error}\n\nDo it anyway?", "do it anyway"),
-                lambda yes: self._again(operation, {**arguments, "force": True}, then) if yes else None,
+                lambda yes: (
+                    self._again(operation, {**arguments, "force": True}, then, writing) if yes else None
+                ),
             )
         elif isinstance(error, UserCodeError) and error.frames:
             self._app.ask(TextDialog(one_line(error), clean_block(error.frames)))
@@ -273,10 +332,14 @@ class Doing:
             self._app.say(one_line(error), error=True)
 
     def _again(
-        self, operation: Operation, arguments: dict[str, Any], then: Callable[[Any], None] | None
+        self,
+        operation: Operation,
+        arguments: dict[str, Any],
+        then: Callable[[Any], None] | None,
+        writing: Callable[[bool], Any] | None,
     ) -> None:
-        if operation.writes and operation.noun in ("component", "stack"):
-            self._preview(operation, arguments)
+        if operation.writes and operation.noun in _EDITS:
+            self._preview(operation, arguments, then, writing)
         else:
             self._run(operation.name, arguments, then)
 
@@ -284,6 +347,11 @@ class Doing:
         done = done_text(result)
         if result is None or done:
             self._app.toast(done or clean(f"{operation.name}: done"))
+            return
+        if operation.name == "secret reveal":
+            from stacktui.tui.dialogs.revealed import RevealedDialog
+
+            self._app.push_screen(RevealedDialog(result))
             return
         from stacktui.tui.dialogs.simple import TextDialog
         from stacktui.tui.readable import readable
@@ -302,6 +370,15 @@ def done_text(result: Any) -> Clean:
     """What a document says was done, in one line; empty where it does not say."""
     done = getattr(result, "done", None) or getattr(result, "title", None)
     return clean(done) if isinstance(done, str) else Clean("")
+
+
+def _answer(parameter: Parameter, text: str) -> Any:
+    if parameter.kind != "asked":
+        return convert(parameter, text)
+    from stacktui.model.secretref import SecretValue
+
+    # No repr of the arguments shows it.
+    return SecretValue(text)
 
 
 def convert(parameter: Parameter, text: str) -> Any:

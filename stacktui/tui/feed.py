@@ -18,7 +18,14 @@ from textual.screen import Screen
 
 from stacktui.model.text import clean
 from stacktui.tui.live import LiveView, Topic
-from stacktui.tui.snapshots.summary import Summary, running_runs, with_findings, with_runs, with_stack
+from stacktui.tui.snapshots.summary import (
+    Summary,
+    running_runs,
+    with_edits,
+    with_findings,
+    with_runs,
+    with_stack,
+)
 
 if TYPE_CHECKING:
     from stacktui.model.alert import InboxItem
@@ -310,7 +317,7 @@ class Feed:
         new = old
         fresh: tuple[InboxItem, ...] = ()
         if topics & {Topic.FILES, Topic.ACTIVE}:
-            new = with_stack(new, session)
+            new = with_edits(with_stack(new, session), session)
         if topics & {Topic.RUNS, Topic.INBOX, Topic.ACTIVE}:
             new = with_runs(new, session)
             if Topic.INBOX in topics and not self.summary.store_problem:

@@ -1,4 +1,4 @@
-"""Keys: one way to declare a binding, the keys that mean the same on every screen, and checking of keymaps.
+"""Keys: one way to declare a binding, and the keys that mean the same on every screen.
 
 Screens and widgets write `BINDINGS = [bind("runs.stop", "x", "stop_run", "stop", writes=True), …]`. The id is
 what a keymap file names; it is `<where>.<what>`, where `<where>` is a screen, a pane, a widget or `global`.
@@ -7,15 +7,12 @@ what a keymap file names; it is `<where>.<what>`, where `<where>` is a screen, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from textual.binding import Binding
 from textual.keys import _character_to_key, format_key
 
 from stacktui.model.category import Category
-
-if TYPE_CHECKING:
-    pass
 
 
 class KeyFacts(NamedTuple):
@@ -34,6 +31,8 @@ class KeyFacts(NamedTuple):
 
 _FACTS: dict[str, KeyFacts] = {}
 _BY_ACTION: dict[str, KeyFacts] = {}
+_PRIORITY: set[str] = set()
+_NO_KEY = "no-key-"
 
 
 def bind(
@@ -54,7 +53,11 @@ def bind(
     """
     facts = KeyFacts(id, key, action, description, writes, rank, help or description)
     _FACTS[id] = facts
-    _BY_ACTION[action] = facts
+    # Of several bindings with one action, one that writes counts: a screen must not depend on which was imported last.
+    if facts.writes or action not in _BY_ACTION or not _BY_ACTION[action].writes:
+        _BY_ACTION[action] = facts
+    if priority:
+        _PRIORITY.add(id)
     return Binding(key, action, description, show=rank < 100, id=id, priority=priority, tooltip=help)
 
 
@@ -118,11 +121,13 @@ GLOBAL: tuple[Binding, ...] = (
     ),
     bind("global.flavors", "F", "go('flavors')", "flavors", rank=132, help="All flavors, and what is missing."),
     bind("global.settings", "comma", "go('settings')", "settings", rank=133, help="Settings and themes."),
-    bind("global.undo", "u", "undo", "undo", writes=True, rank=134, help="Undo the last saved edit."),
+    bind("global.undo", "u", "undo", "undo", writes=True, rank=134, help="Undo your last saved edit, after its diff."),
+    bind("global.redo", "ctrl+r", "redo", "redo", writes=True, rank=134, help="Do again what you undid last."),
     bind("global.questions", "exclamation_mark", "questions", "questions", rank=135, help="Answer what waits."),
     bind("global.filter", "slash", "filter", "filter", rank=45, help="Filter what is listed."),
     bind("global.command", "colon", "command_line", "go, do", rank=91, help="Go anywhere, do anything by name."),
     bind("global.help", "question_mark", "keys_help", "keys", rank=92, help="Every key of where you are."),
+    bind("global.workspaces", "W", "workspaces", "workspaces", rank=135, help="Go to another workspace."),
     bind("global.palette", "ctrl+p", "palette", "palette", rank=136, priority=True, help="Find any action or place."),
     bind("global.back", "escape", "back", "back", rank=93, help="Clear the filter, then go back."),
     bind("global.quit", "q", "quit_workbench", "quit", rank=94, help="Leave; runs go on."),
@@ -133,12 +138,14 @@ _SHOWN = {
     "slash": "/", "colon": ":", "question_mark": "?", "comma": ",", "exclamation_mark": "!", "escape": "esc",
     "enter": "enter", "space": "space", "equals_sign": "=", "left_square_bracket": "[",
     "right_square_bracket": "]", "full_stop": ".", "up": "↑", "down": "↓", "left": "←", "right": "→",
-    "asterisk": "*", "plus": "+", "minus": "-", "pageup": "pgup", "pagedown": "pgdn",
+    "asterisk": "*", "plus": "+", "minus": "-", "pageup": "pgup", "pagedown": "pgdn", "backspace": "bksp",
 }  # fmt: skip
 
 
 def shown(key: str) -> str:
-    """One key as people read it: `/`, `esc`, `ctrl+d`."""
+    """One key as people read it: `/`, `esc`, `ctrl+d`; empty for a binding that a keymap left without."""
+    if key.startswith(_NO_KEY):
+        return ""
     first = key.split(",", maxsplit=1)[0].strip()
     *modifiers, last = first.split("+")
     if last in _SHOWN:
@@ -148,48 +155,27 @@ def shown(key: str) -> str:
     return "+".join((*modifiers, last)) if "shift" not in modifiers or len(last) != 1 else last
 
 
-class KeymapFinding(NamedTuple):
-    """Something in a keymap that cannot be used, and why."""
-
-    id: str
-    reason: str
-
-
 def known_ids() -> frozenset[str]:
     """The ids of all bindings of modules that are loaded (`registry.load_all` loads the screens)."""
     return frozenset(_FACTS)
 
 
-def check_keymap(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[KeymapFinding, ...]]:
-    """The part of a keymap that can be used, and what clashes: Textual misses that.
-
-    A key is taken if another binding of the same place (the id's first part) or a global one has it, unless that
-    one is given another key too. Ids are checked before, by who reads the file.
-    """
-    findings: list[KeymapFinding] = []
-    usable = {name: key for name, key in wanted.items() if name in _FACTS}
-    in_force = {facts.id: usable.get(facts.id, facts.key) for facts in _FACTS.values()}
-    for name in list(usable):
-        place = name.partition(".")[0]
-        mine = _single(usable[name])
-        clash = next(
-            (
-                other
-                for other, theirs in in_force.items()
-                if other != name
-                and mine & _single(theirs)
-                and (other.partition(".")[0] in (place, "global") or place == "global")
-            ),
-            None,
-        )
-        if clash is not None:
-            findings.append(KeymapFinding(name, f"{usable[name]} is already the key of {clash}"))
-            in_force[name] = _FACTS[name].key
-            del usable[name]
-    return usable, tuple(findings)
+def known_facts() -> Mapping[str, KeyFacts]:
+    """The same with what is known of each."""
+    return _FACTS
 
 
-def _single(keys: str) -> set[str]:
+def ids_of_priority() -> frozenset[str]:
+    """Bindings that come before what has the focus, a text field too."""
+    return frozenset(_PRIORITY)
+
+
+def for_textual(keys: Mapping[str, str]) -> dict[str, str]:
+    """A keymap as Textual takes it: one with no key gets a name that no key has, because an empty one changes nothing."""
+    return {name: key or f"{_NO_KEY}{name}" for name, key in keys.items()}
+
+
+def single_keys(keys: str) -> set[str]:
     """Each key of a list in Textual's long spelling."""
     singles = (key.strip() for key in keys.split(",") if key.strip())
     return {_character_to_key(key) if len(key) == 1 else key for key in singles}

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from stacktui.model.base import now
 from stacktui.model.text import Clean
+from stacktui.operations.moments import day
 
 
 class Tone(StrEnum):
@@ -147,7 +148,7 @@ def ago(moment: datetime | None, at: datetime | None = None) -> Clean:
     for size, unit, limit in ((60, "m", 3600), (3600, "h", 86400), (86400, "d", 14 * 86400)):
         if seconds < limit:
             return Clean(f"{int(seconds // size)}{unit}")
-    return Clean(moment.astimezone().strftime("%Y-%m-%d"))
+    return Clean(day(moment))
 
 
 def size_text(count: int | None) -> Clean:

@@ -37,6 +37,12 @@ class Popups:
         entries = [*key_entries(screen), *place_entries(self._app), *operation_entries(self._app, screen)]
         await screen.mount_popup(Chooser(clean("anything"), entries))
 
+    def workspaces(self, screen: WorkbenchScreen[Any]) -> None:
+        """The workspaces that were opened, to go to another one."""
+        from stacktui.tui.switching import open_switcher
+
+        open_switcher(self._app, screen)
+
     def questions(self) -> None:
         """The questions that wait, to answer one."""
         from stacktui.tui.dialogs.questions import open_questions

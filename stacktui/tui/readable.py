@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from stacktui.model.text import clean, clean_block
+from stacktui.operations.moments import full_stamp
 from stacktui.tui.marks import state_text, tone_of
 
 _LINES = 4000
@@ -108,7 +109,7 @@ def _text(value: Any) -> str:
     if isinstance(value, Enum):
         return clean(value.value)
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return full_stamp(value)
     if isinstance(value, float):
         return f"{value:.6g}"
     value = _plain(value)

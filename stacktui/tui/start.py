@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stacktui.operations.session import Session
 
 _TURN_SECONDS = 0.0005
@@ -36,27 +39,33 @@ class Prefetch:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._found: First | None = None
+        self._tried = threading.Event()
         self._thread = threading.Thread(target=self._work, name="stacktui-prefetch", daemon=True)
         self._thread.start()
 
     def take(self, wait_s: float = 0.0) -> First | None:
         """The content if it is there, or comes within `wait_s` seconds."""
         if wait_s:
-            self._thread.join(wait_s)
+            self._tried.wait(wait_s)
         return self._found
 
     def _work(self) -> None:
         from stacktui.tui.snapshots.home import load_home
         from stacktui.tui.snapshots.summary import load_summary
 
-        try:
+        with suppress(Exception):
             self._found = First(load_home(self._session, None), load_summary(self._session))
-        except Exception:
-            return
+        self._tried.set()
+        from stacktui.workspace.recent import remember_workspace
+
+        # A full disk or a home that is not writable: the list of workspaces is not worth a word then.
+        with suppress(OSError):
+            remember_workspace(self._session.workspace.root, self._session.environ)
 
 
-def run_workbench(session: Session) -> int:
-    """Run the workbench until it is left; the exit code. Raises `terminal.NoTerminal` where there is none."""
+def run_workbench(session: Session) -> int | Path:
+    """Run the workbench until it is left; the exit code, or the workspace that is to be opened next. Raises
+    `terminal.NoTerminal` where there is none."""
     from stacktui.tui.terminal import require_terminal
 
     require_terminal()
@@ -72,4 +81,6 @@ def run_workbench(session: Session) -> int:
     app = WorkbenchApp(session, prefetch)
     with ended_with_terminal(app):
         result = app.run(mouse=app.looks.settings.mouse)
+    if app.elsewhere is not None and not app.return_code:
+        return app.elsewhere
     return app.return_code or (result if isinstance(result, int) else 0)

@@ -33,6 +33,12 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
 
 
+class Switch(NamedTuple):
+    """Another workspace, by path or name."""
+
+    where: str
+
+
 class Leave(NamedTuple):
     """Quit, by habit from vim and k9s."""
 
@@ -49,7 +55,7 @@ class Suggestion(NamedTuple):
 _LEAVE = ("quit", "q", "q!", "qa", "exit")
 
 
-def understand(line: str) -> GoTo | Call | Leave:
+def understand(line: str) -> GoTo | Call | Switch | Leave:
     """What a line asks for. Raises ValueError with one line that says what would be right."""
     words = _words(line)
     if not words:
@@ -61,6 +67,8 @@ def understand(line: str) -> GoTo | Call | Leave:
     if two in operations:
         return Call(operations[two], arguments_of(operations[two], words[2:]))
     first = words[0]
+    if first == "workspace" and len(words) == 2:
+        return Switch(words[1])
     if first in PLACES and not (first in operations and any(":" in word for word in words[1:])):
         if len(words) > 2:
             raise ValueError(f"{first} takes one name at most")
@@ -103,6 +111,8 @@ def arguments_of(operation: Operation, words: Iterable[str]) -> dict[str, Any]:
                 value = rest.pop(0)
             _put(given, option, value)
             continue
+        if not positional and any(p.kind == "asked" for p in operation.parameters):
+            raise ValueError("the value is never part of this line: leave it out, and it is asked for unseen")
         if not positional:
             raise ValueError(f"{operation.name} does not take {word!r}")
         parameter = positional[0]
@@ -126,6 +136,8 @@ def suggestions(session: Session, line: str, limit: int = 200) -> list[Suggestio
             for name, operation in operations.items()
             if operation.verb and operation.noun == words[0] and not operation.hidden
         ]
+        if words[0] == "workspace":
+            found += complete.names(session, "workspace", {})
         place = PLACES.get(words[0])
         if place is not None and place.complete:
             found += complete.names(session, place.complete, place.params)

@@ -102,6 +102,8 @@ class StackSubject:
     offline: bool = False
     notes: dict[str, Any] = field(default_factory=dict, compare=False)
     """What one rule found out at some cost and another wants too, within one validation."""
+    mends_draft: bool = False
+    """Whether a fix may be for the stack as it is being built: its paths are those of the draft, not of the file."""
 
     @property
     def name(self) -> str:
@@ -191,6 +193,9 @@ class StackSubject:
     def fix(self, stack: str, title: str, path: KeyPath, value: Any) -> Fix | None:
         """The edit that writes `value` at `path` in the file of this stack or of a parent."""
         entry = self.entry_of(stack)
+        if stack == self.name and self.mends_draft:
+            file = entry.file if entry is not None else self.snapshot.root / "stacks" / f"{stack}.yaml"
+            return Fix(title=title, file=file, path=path, value=value)
         if entry is None or (stack == self.name and not self.saved):
             return None
         return Fix(title=title, file=entry.file, path=path, value=value)
@@ -199,9 +204,12 @@ class StackSubject:
         """The edit that writes another component's name, whether the file has one name there or a list."""
         stack = self.origin(category)
         entry = self.entry_of(stack)
+        path: KeyPath = ("components", category.value)
+        if stack == self.name and self.mends_draft:
+            path = (*path, self.stack.names(category).index(wrong))
+            return self.fix(stack, f"write {right} instead", path, right)
         if entry is None:
             return None
-        path: KeyPath = ("components", category.value)
         if written_as_list(entry, path):
             path = (*path, self.stack.names(category).index(wrong))
         return self.fix(stack, f"write {right} instead", path, right)

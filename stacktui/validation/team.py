@@ -1,4 +1,10 @@
-"""The team's own rules: entry points of the group `stacktui.rules`, each a callable over a `StackSubject`.
+"""The team's own rules: entry points of the group `stacktui.rules`, each a callable over a `StackSubject`. A package with
+
+    from collections.abc import Iterator
+
+    from stacktui.model.category import Category
+    from stacktui.model.diagnostic import Diagnostic
+    from stacktui.validation.subject import StackSubject
 
     def vault_in_prod(subject: StackSubject) -> Iterator[Diagnostic]:
         if subject.stack.labels.get("tier") == "prod":
@@ -6,7 +12,13 @@
                 if manager.flavor != "vault":
                     yield subject.finding("TEAM001", "prod must use vault", manager.category, manager.name)
 
-One that raises, or that gives something else than findings, is a finding itself; the others go on.
+and these lines in its `pyproject.toml` is all that it takes, once it is installed beside stacktui:
+
+    [project.entry-points."stacktui.rules"]
+    vault-in-prod = "team_rules:vault_in_prod"
+
+A finding stands where the stack names the component; its code is the team's own, and `severity=` makes it less than an
+error. A rule that raises, or that gives something else than findings, is a finding itself; the others go on.
 """
 
 from __future__ import annotations
@@ -23,6 +35,8 @@ from stacktui.runtime.flavors import installed_stamp
 from stacktui.validation.subject import StackSubject
 
 ENTRY_POINT_GROUP = "stacktui.rules"
+TOLD_ONCE = "team rules that failed"
+"""Among a subject's notes: a set, where the failures of a rule over several stacks are one finding."""
 
 TeamRule = Callable[[StackSubject], Iterable[Diagnostic]]
 
@@ -61,6 +75,11 @@ def team_findings(subject: StackSubject) -> Iterator[Diagnostic]:
         try:
             found: list[object] = list(rule(subject) or ())
         except Exception as error:
+            told: set[str] | None = subject.notes.get(TOLD_ONCE)
+            if told is not None and name in told:
+                continue
+            if told is not None:
+                told.add(name)
             yield _problem(
                 "RUL001", f"the rule {name} failed on stack {subject.name}: {_said(error)}", subject.name
             )

@@ -28,7 +28,7 @@ from stacktui.validation.table import (
     STACK_RULES,
     WORKSPACE_RULES,
 )
-from stacktui.validation.team import team_findings, team_rules
+from stacktui.validation.team import TOLD_ONCE, team_findings, team_rules
 
 if TYPE_CHECKING:
     from stacktui.workspace.workspace import Entry, WorkspaceSnapshot
@@ -77,10 +77,19 @@ def validate_stacks(
 
 
 def validate_draft(
-    snapshot: WorkspaceSnapshot, registry: FlavorRegistry, draft: Stack, *, offline: bool = False
+    snapshot: WorkspaceSnapshot,
+    registry: FlavorRegistry,
+    draft: Stack,
+    *,
+    offline: bool = False,
+    mends_draft: bool = False,
 ) -> tuple[Diagnostic, ...]:
-    """Every finding about a stack that is not saved yet, as `validate_stack` gives them."""
-    return _all_of_stack(stack_subject(snapshot, registry, draft, offline=offline))
+    """Every finding about a stack that is not saved yet, as `validate_stack` gives them.
+
+    `mends_draft` is for whoever holds the draft: a fix of its own file then carries the draft's keys, and is applied
+    to the draft.
+    """
+    return _all_of_stack(stack_subject(snapshot, registry, draft, offline=offline, mends_draft=mends_draft))
 
 
 def _all_of_stack(subject: StackSubject) -> tuple[Diagnostic, ...]:
@@ -128,7 +137,7 @@ def validate_workspace(
         found += _asked(rule, workspace, "the workspace")
     for entry in snapshot.components.values():
         found += _of_component(snapshot, registry, entry.value, entry, offline=offline)
-    notes: dict[str, Any] = {}
+    notes: dict[str, Any] = {TOLD_ONCE: set()}
     for stack in snapshot.stacks.values():
         found += _of_stack(stack_subject(snapshot, registry, stack.value, offline=offline, notes=notes))
     return _sorted(found, once_a_flavor=True)
@@ -172,11 +181,14 @@ def stack_subject(
     *,
     offline: bool = False,
     notes: dict[str, Any] | None = None,
+    mends_draft: bool = False,
 ) -> StackSubject:
     """What the rules look at for one stack. `notes` spares asking a secrets manager again for the next stack."""
     chain, problems = ancestry(snapshot, stack)
     notes = {} if notes is None else notes
-    return StackSubject(snapshot, registry, stack, chain, problems, merged(chain), offline, notes)
+    return StackSubject(
+        snapshot, registry, stack, chain, problems, merged(chain), offline, notes, mends_draft
+    )
 
 
 def _of_stack(subject: StackSubject) -> Iterator[Diagnostic]:

@@ -35,8 +35,8 @@ __all__ = [
     "schema_line",
 ]
 
-_COMPONENT_ORDER = ("flavor", "description", "labels", "config")
-_STACK_ORDER = ("extends", "description", "labels", "components", "steps", "protected")
+COMPONENT_ORDER = ("flavor", "description", "labels", "config")
+STACK_ORDER = ("extends", "description", "labels", "components", "steps", "protected")
 _SETTINGS_ORDER = tuple(WorkspaceFile.model_fields)
 _ABSENT = object()
 
@@ -54,7 +54,7 @@ def edit_component(workspace: Workspace, entry: Entry[Component], component: Com
     Raises `EditImpossible` if the file cannot be edited as it is: stale entries among them.
     """
     before, wanted = _component_data(entry.value), _component_data(component)
-    data = _merged(_current(entry, workspace.root), before, wanted, _COMPONENT_ORDER)
+    data = _merged(_current(entry, workspace.root), before, wanted, COMPONENT_ORDER)
     after = _rewritten(entry.file, entry.raw, data)
     file = workspace.component_file(component.category, component.name)
     return Change(f"edit {component.id}", _moved(entry.file, file, entry.raw, after))
@@ -62,7 +62,7 @@ def edit_component(workspace: Workspace, entry: Entry[Component], component: Com
 
 def new_stack(workspace: Workspace, stack: Stack) -> Change:
     """A change that makes a stack's file. Applying it fails if there is one."""
-    text = schema_line("stack", 1) + document(_stack_data(stack))
+    text = schema_line("stack", 1) + document(stack_data(stack))
     return Change(
         f"add stack/{stack.name}", (FileEdit(workspace.stack_file(stack.name), None, text.encode()),)
     )
@@ -71,7 +71,7 @@ def new_stack(workspace: Workspace, stack: Stack) -> Change:
 def edit_stack(workspace: Workspace, entry: Entry[Stack], stack: Stack) -> Change:
     """A change from `entry` to `stack`; under another name it moves the file. Raises `EditImpossible`."""
     current = _current(entry, workspace.root)
-    wanted = _stack_data(stack)
+    wanted = stack_data(stack)
     if entry.value.protected and not stack.protected:
         wanted["protected"] = False  # its line stays, and the comment on it
     slots, written = wanted.get("components", {}), current.get("components")
@@ -79,7 +79,7 @@ def edit_stack(workspace: Workspace, entry: Entry[Stack], stack: Stack) -> Chang
         # A list stays one, with one name too.
         if isinstance(names, str) and isinstance(written, dict) and isinstance(written.get(category), list):
             slots[category] = [names]
-    data = _merged(current, _stack_data(entry.value), wanted, _STACK_ORDER)
+    data = _merged(current, stack_data(entry.value), wanted, STACK_ORDER)
     after = _rewritten(entry.file, entry.raw, data)
     file = workspace.stack_file(stack.name)
     return Change(f"edit stack/{stack.name}", _moved(entry.file, file, entry.raw, after))
@@ -141,7 +141,8 @@ def _component_data(component: Component) -> dict[str, Any]:
     return data
 
 
-def _stack_data(stack: Stack) -> dict[str, Any]:
+def stack_data(stack: Stack) -> dict[str, Any]:
+    """What a stack's file says, as plain data in the file's order."""
     data: dict[str, Any] = {}
     if stack.extends is not None:
         data["extends"] = stack.extends
@@ -156,9 +157,10 @@ def _stack_data(stack: Stack) -> dict[str, Any]:
             if category in stack.components
         }
     if stack.steps:
-        data["steps"] = {name: _step_data(settings) for name, settings in stack.steps.items()}
-    if stack.protected:
-        data["protected"] = True
+        data["steps"] = {name: step_data(settings) for name, settings in stack.steps.items()}
+    if stack.protected or "protected" in stack.model_fields_set:
+        # `false` says something where the parent is protected.
+        data["protected"] = stack.protected
     return data
 
 
@@ -168,7 +170,8 @@ def _slot(category: Category, names: Sequence[str]) -> Any:
     return list(names) if names or category.many else None
 
 
-def _step_data(settings: StepSettings) -> dict[str, Any]:
+def step_data(settings: StepSettings) -> dict[str, Any]:
+    """Settings of a step as they stand in a file: `10m`, `16GiB`."""
     data = settings.model_dump(exclude_none=True)
     for key in ("retry_delay", "timeout"):
         if key in data:

@@ -13,13 +13,30 @@ from stacktui.categories.private import create_file
 _STAGED = re.compile(r"[0-9a-f]{12}\.tmp")
 
 
-def stage_file(target: Path, content: bytes, mode: int | None = None) -> Path:
+def staged_name(target: Path) -> Path:
+    """A new name for a temporary file beside `target`."""
+    # The dot and the suffix keep it out of every listing.
+    return target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+
+
+def is_staged(name: str) -> bool:
+    """Whether a file's name is one that `staged_name` makes."""
+    return name.startswith(".") and _STAGED.fullmatch(name[-16:]) is not None
+
+
+def stage_file(
+    target: Path,
+    content: bytes,
+    mode: int | None = None,
+    *,
+    staged: Path | None = None,
+    durable: bool = True,
+) -> Path:
     """A synchronised temporary file beside `target`, with the content that it is to have. Raises OSError.
 
-    Without a `mode` it is as private as its folder.
+    Without a `mode` it is as private as its folder. `staged` is its name where that was chosen before.
     """
-    # The dot and the suffix keep it out of every listing.
-    staged = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    staged = staged or staged_name(target)
     descriptor = create_file(staged)
     try:
         try:
@@ -28,7 +45,8 @@ def stage_file(target: Path, content: bytes, mode: int | None = None) -> Path:
                 view = view[os.write(descriptor, view) :]
             if mode is not None:
                 os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
     except BaseException:

@@ -1,10 +1,15 @@
-"""Where the workspace is: the nearest folder upward that holds `stacktui.yaml`. Used by every face."""
+"""Where the workspace is, the nearest folder upward that holds `stacktui.yaml`, and where the user's own files are. Used
+by every face."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT_FILE = "stacktui.yaml"
+SETTINGS_FILE = "settings.yaml"
+"""The user's, in `user_config_dir`."""
 
 
 class WorkspaceNotFound(Exception):
@@ -25,3 +30,10 @@ def find_root(start: Path) -> Path:
         if (folder / ROOT_FILE).is_file():
             return folder.resolve()
     raise WorkspaceNotFound(absolute)
+
+
+def user_config_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """`$XDG_CONFIG_HOME/stacktui`, or `~/.config/stacktui`: on macOS too, where people of the terminal look."""
+    base = (os.environ if environ is None else environ).get("XDG_CONFIG_HOME", "")
+    home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".config"
+    return home / "stacktui"

@@ -20,7 +20,7 @@ from stacktui.workspace.yaml_reader import MAX_BYTES, position
 T = TypeVar("T")
 
 # A file changed this shortly before it was read may change again under the same time stamp: it is read once more.
-_COARSEST_CLOCK_NS = 50_000_000
+COARSEST_CLOCK_NS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,14 @@ class FileReader(Generic[T]):
         self._read = read
         self._seen: dict[str, _Seen[T]] = {}
 
-    def update(self, path: str) -> bool:
-        """Bring one file up to date; returns whether anything about it changed."""
+    def update(self, path: str, laid: bytes | None = None) -> bool:
+        """Bring one file up to date; returns whether anything about it changed. `laid` stands for what is on disk."""
         seen = self._seen.get(path)
         if seen is None:
             seen = self._seen[path] = _Seen()
+        if laid is not None:
+            seen.stamp, seen.settled = None, False
+            return self._take(seen, path, laid)
         started = time.time_ns()
         try:
             status = os.stat(path)  # noqa: PTH116 - a thousand of these stand between a save and the screen
@@ -110,7 +113,10 @@ class FileReader(Generic[T]):
         except Unreadable as error:
             return self._fail(seen, Path(path), error.code, str(error))
         seen.stamp = Stamp.of(status)
-        seen.settled = started - max(status.st_mtime_ns, status.st_ctime_ns) > _COARSEST_CLOCK_NS
+        seen.settled = started - max(status.st_mtime_ns, status.st_ctime_ns) > COARSEST_CLOCK_NS
+        return self._take(seen, path, raw)
+
+    def _take(self, seen: _Seen[T], path: str, raw: bytes) -> bool:
         if raw == seen.raw:
             return False
         seen.raw = raw

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stacktui.model.category import Category
+from stacktui.model.component import Component
 from stacktui.workspace.edits import schema_line
 from stacktui.workspace.files import stage_file, sync_folder
 from stacktui.workspace.locate import ROOT_FILE
@@ -162,6 +163,15 @@ def init_workspace(folder: Path) -> list[Path]:
 def default_components() -> dict[Category, str]:
     """The names of the components that a new workspace has."""
     return {category: embedded.name for category, embedded in _EMBEDDED.items()}
+
+
+def embedded_component(category: Category) -> tuple[Component, str]:
+    """The component of a category that works with no server, and the text of its file as a new workspace has it."""
+    embedded = _EMBEDDED[category]
+    component = Component(
+        category=category, name=embedded.name, flavor=embedded.flavor, description=embedded.description
+    )
+    return component, _component_text(category, embedded)
 
 
 def _component_text(category: Category, embedded: _Embedded) -> str:

@@ -15,6 +15,15 @@ def resolve_state(root: Path, configured: str | None, environ: Mapping[str, str]
     return (root / Path(chosen).expanduser()).absolute()
 
 
+def journal_name(root: Path, state: Path) -> str:
+    """The name of the folder in the state that holds the edits of one workspace: two of them may have one state."""
+    if state.is_relative_to(root):
+        return "journal"
+    import hashlib
+
+    return f"journal-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]}"
+
+
 def make_private(state: Path, parts: tuple[str, ...], group: str | None = None) -> Path:
     """The folder `state/parts…`, each level that is missing made 0700 (2770 for a group that shares the state).
 

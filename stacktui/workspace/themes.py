@@ -6,7 +6,7 @@ Used by the workbench, which makes its own themes of them, and by `theme list`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -87,12 +87,16 @@ class ThemeSet:
 
     themes: dict[str, ThemeFile]
     problems: tuple[Diagnostic, ...]
-    files: Mapping[Path, ThemeFile] = field(default_factory=dict)
+    files: dict[Path, ThemeFile] = field(default_factory=dict)
     """Which file each theme in force came from, overridden ones too."""
 
     def get(self, name: str | None) -> ThemeFile:
         """A theme by name; the default where there is none of that name."""
         return self.themes.get(name or DEFAULT_THEME) or self.themes[DEFAULT_THEME]
+
+    def file_of(self, name: str) -> Path | None:
+        """The file that a theme in force stands in; None if there is no theme of that name."""
+        return next((file for file, theme in reversed(self.files.items()) if theme.name == name), None)
 
 
 def built_in_folder() -> Path:
@@ -122,6 +126,25 @@ def load_themes(root: Path | None, previous: ThemeSet | None = None) -> ThemeSet
             files[file] = theme
             themes[theme.name] = theme
     return ThemeSet(themes, tuple(problems), files)
+
+
+def starter(like: ThemeFile, name: str) -> bytes:
+    """A new theme's file: another one's colors, each with what it is for."""
+    from stacktui.workspace.yaml_writer import document
+
+    lines = [
+        f"# A theme, begun as a copy of {like.name}. The workbench shows each save at once; what is wrong is a finding.\n"
+    ]
+    data = like.model_dump(exclude={"name"}) | {"title": f"mine, begun as {like.name}"}
+    for field_name, value in data.items():
+        if field_name == "variables":
+            lines.append(f"# {ThemeFile.model_fields[field_name].description}\n")
+            lines.append(document({field_name: value}) if value else "")
+            continue
+        text = document({field_name: value}).rstrip("\n")
+        about = ThemeFile.model_fields[field_name].description or ""
+        lines.append(f"{text.ljust(24)}  # {about}\n" if field_name != "title" else f"{text}\n")
+    return "".join(lines).encode()
 
 
 def _files(root: Path | None) -> Iterator[Path]:

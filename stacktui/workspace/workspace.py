@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.category import Category
@@ -30,11 +31,13 @@ from stacktui.workspace.documents import (
 )
 from stacktui.workspace.listing import COMPONENTS, FLAVORS, STACKS, Listing
 from stacktui.workspace.locate import ROOT_FILE, WorkspaceNotFound, find_root
-from stacktui.workspace.reading import Entry, FileReader
-from stacktui.workspace.state import make_private, resolve_state
+from stacktui.workspace.reading import COARSEST_CLOCK_NS, Entry, FileReader
+from stacktui.workspace.state import journal_name, make_private, resolve_state
 
 __all__ = ["Entry", "Workspace", "WorkspaceFile", "WorkspaceNotFound", "WorkspaceSnapshot"]
 
+if TYPE_CHECKING:
+    from stacktui.workspace.journal import Journal
 
 T = TypeVar("T")
 
@@ -73,12 +76,20 @@ class Workspace:
         settings = entry.value if entry else WorkspaceFile()
         self.state = resolve_state(root, settings.state, os.environ if environ is None else environ)
         self.shared_group = settings.shared
+        self.readonly = False
+        """Set by whoever may not write: an edit that was interrupted is then only read as if it were ended."""
+        self._journal = journal_name(root, self.state)
+        self._pending = str(self.state / self._journal / "pending")
         self._components: FileReader[Component] = FileReader(_component)
         self._stacks: FileReader[Stack] = FileReader(_stack)
         self._lock = threading.Lock()
         self._listing = Listing(root)
         self._naming: tuple[Diagnostic, ...] = ()
         self._snapshot: WorkspaceSnapshot | None = None
+        self._written = False
+        """Whether an edit was under way, or just ended, when the files were read last."""
+        self._latest: WorkspaceSnapshot | None = None
+        """What the files held when they were looked at last, which may have been in the middle of an edit."""
         self._read_began = 0.0
         """When the read began whose answer the snapshot is."""
 
@@ -114,13 +125,68 @@ class Workspace:
         with self._lock:
             if self._snapshot is not None and self._read_began > asked:
                 return self._snapshot
-            began = time.monotonic()
-            found = self._read()
+            began, began_ns = time.monotonic(), time.time_ns()
+            moment_ns = began_ns - COARSEST_CLOCK_NS
+            if self._written and self._written_since(moment_ns):
+                # It is known before: looking at the files as they are would be in vain.
+                found = self._read_whole(self._snapshot)
+            else:
+                previous = self._snapshot
+                found = self._read({})
+                self._written = self._written_since(moment_ns)
+                if self._written:
+                    found = self._read_whole(previous)
+            self._snapshot = found
             self._read_began = began
             return found
 
-    def _read(self) -> WorkspaceSnapshot:
-        changed = self._settings.update(str(self.file))
+    @cached_property
+    def journal(self) -> Journal:
+        """The saved edits."""
+        from stacktui.workspace.journal import Journal
+
+        return Journal(self.state / self._journal)
+
+    def make_journal(self) -> None:
+        """Make the journal's folder if it is not there. Raises OSError."""
+        self.state_dir(self._journal)
+
+    def wrote(self) -> None:
+        """Said by who has just written an edit through this object."""
+        self._written = True
+
+    def unfinished(self) -> bool:
+        """Whether an edit is being written just now, or a writer died in the middle of one."""
+        try:
+            return os.stat(self._pending).st_size > 0  # noqa: PTH116
+        except OSError:
+            return False
+
+    def _written_since(self, moment_ns: int) -> bool:
+        """Whether an edit has been under way at that moment or later: files may have been read on both sides of it."""
+        try:
+            status = os.stat(self._pending)  # noqa: PTH116 - all that a read pays for edits of several files
+        except OSError:
+            return False
+        return status.st_size > 0 or max(status.st_mtime_ns, status.st_ctime_ns) > moment_ns
+
+    def _read_whole(self, previous: WorkspaceSnapshot | None) -> WorkspaceSnapshot:
+        from stacktui.workspace.recovery import read_whole
+
+        settings = self._settings.entry(str(self.file))
+        hands_off = self.readonly or (settings is not None and settings.value.readonly)
+        return read_whole(
+            self.root,
+            self.journal,
+            None if hands_off else partial(self.state_dir, "locks"),
+            self.state / "locks",
+            self._read,
+            previous,
+        )
+
+    def _read(self, laid: Mapping[str, bytes | None]) -> WorkspaceSnapshot:
+        """Everything, with `laid` in place of what those files hold; None: they are not there."""
+        changed = self._settings.update(str(self.file), laid.get(str(self.file)))
         listing = self._listing
         listing.begin()
         components = {
@@ -130,14 +196,16 @@ class Workspace:
         }
         listing.check_categories(self.root / COMPONENTS)
         stacks = dict(listing.yaml_files(self.root / STACKS))
-        changed |= _update(self._components, components.values())
-        changed |= _update(self._stacks, stacks.values())
+        if laid:
+            components, stacks = _laid_over(self.root, components, stacks, laid)
+        changed |= _update(self._components, components.values(), laid)
+        changed |= _update(self._stacks, stacks.values(), laid)
         naming = tuple(listing.problems)
-        if self._snapshot is not None and not changed and naming == self._naming:
-            return self._snapshot
+        if self._latest is not None and not changed and naming == self._naming:
+            return self._latest
         self._naming = naming
-        self._snapshot = self._snapshot_of(components, stacks)
-        return self._snapshot
+        self._latest = self._snapshot_of(components, stacks)
+        return self._latest
 
     def _snapshot_of(
         self, components: Mapping[ComponentId, str], stacks: Mapping[str, str]
@@ -163,7 +231,7 @@ class Workspace:
                 broken_stacks[name] = Path(path)
         return WorkspaceSnapshot(
             root=self.root,
-            generation=self._snapshot.generation + 1 if self._snapshot else 1,
+            generation=self._latest.generation + 1 if self._latest else 1,
             settings=settings.value if settings else WorkspaceFile(),
             components=MappingProxyType(found_components),
             stacks=MappingProxyType(found_stacks),
@@ -183,11 +251,45 @@ def _stack(file: Path, raw: bytes) -> Outcome[Stack]:
     return read_stack(file, raw, file.stem)
 
 
-def _update(reader: FileReader[T], paths: Collection[str]) -> bool:
+def _update(reader: FileReader[T], paths: Collection[str], laid: Mapping[str, bytes | None]) -> bool:
     changed = reader.keep_only(paths)
     for path in paths:
-        changed |= reader.update(path)
+        changed |= reader.update(path, laid.get(path) if laid else None)
     return changed
+
+
+def _laid_over(
+    root: Path,
+    components: Mapping[ComponentId, str],
+    stacks: Mapping[str, str],
+    laid: Mapping[str, bytes | None],
+) -> tuple[dict[ComponentId, str], dict[str, str]]:
+    """The listing as it is when the files of an edit are there, or gone."""
+    places = {
+        **{str(root / COMPONENTS / category.value): category for category in Category},
+        str(root / STACKS): None,
+    }
+    found: dict[Category | None, dict[str, str]] = {None: dict(stacks)}
+    for id_, path in components.items():
+        found.setdefault(id_.category, {})[id_.name] = path
+    for path, content in laid.items():
+        folder, _, file = path.rpartition("/")
+        name = file.removesuffix(".yaml")
+        if folder not in places or not file.endswith(".yaml") or not is_name(name):
+            continue
+        names = found.setdefault(places[folder], {})
+        if content is None:
+            names.pop(name, None)
+        else:
+            names[name] = path
+    return (
+        {
+            ComponentId(category, name): path
+            for category in Category
+            for name, path in sorted(found.get(category, {}).items())
+        },
+        dict(sorted(found[None].items())),
+    )
 
 
 def _checked(name: str) -> str:

@@ -36,6 +36,7 @@ Run = Callable[..., Answer]
 def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user-config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user-data"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("TZ", "UTC")
     for name in ("STACKTUI_STATE", "STACKTUI_STACK", "STACKTUI_READONLY", "NO_COLOR", "STACKTUI_ASCII"):

@@ -32,6 +32,28 @@ def config(workspace: Path) -> Callable[[], object]:
     return lambda: apply_change(place, change)
 
 
+def several(workspace: Path) -> Callable[[], object]:
+    """Change two files, one of them the settings, make one in a new folder, delete one: as a rename does."""
+    place = Workspace.open(workspace)
+    change = Change("rename", several_edits(workspace))
+    return lambda: apply_change(place, change)
+
+
+def several_edits(workspace: Path) -> tuple[FileEdit, ...]:
+    """The edits of `several`, on a workspace as it is before."""
+    return tuple(FileEdit(workspace / name, old, new) for name, (old, new) in SEVERAL.items())
+
+
+SEVERAL: dict[str, tuple[bytes | None, bytes | None]] = {
+    "stacktui.yaml": (b"version: 1\n", b"version: 1\ndefault_stack: other\n"),
+    "components/artifact_store/local.yaml": (b"flavor: local # as it was\n", NEW),
+    "components/alerter/other.yaml": (None, b"flavor: local\n"),
+    "stacks/default.yaml": (b"description: x\n", None),
+    "stacks/other.yaml": (None, b"description: x\ncomponents: {alerter: other}\n"),
+}
+"""Old and new content of what `several` changes."""
+
+
 def _store(workspace: Path) -> LocalArtifactStore:
     around = Surroundings(
         name="local", workspace=workspace, state=workspace / ".stacktui", user_data=workspace / "user"
@@ -59,7 +81,7 @@ def folder(workspace: Path) -> Callable[[], object]:
 def main(kind: str, workspace: Path) -> int:
     """Prepare, mark, save, mark."""
     (workspace / "scratch").mkdir(mode=0o700, exist_ok=True)
-    act = {"config": config, "value": value, "folder": folder}[kind](workspace)
+    act = {"config": config, "several": several, "value": value, "folder": folder}[kind](workspace)
     out = Out(sys.stderr)
     os.access(BEGIN, os.F_OK)
     try:

@@ -55,6 +55,10 @@ class Call(NamedTuple):
 class Save:
     """A workspace in which a save is made again and again, each time from the same beginning."""
 
+    calls_of: tuple[str, ...] = CALLS
+    """The system calls that are counted."""
+    quickly: tuple[str, ...] = ("--seccomp-bpf",)
+
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
         self.kind = kind
@@ -77,7 +81,15 @@ class Save:
         trace = self.folder.with_suffix(".trace")
         # The driver's module is this package's; nothing that it loads is compiled, so that each run makes the same calls.
         driver = [sys.executable, "-B", "-m", "tests.faults.saves", self.kind, str(self.folder)]
-        traced = ["strace", "-f", "--seccomp-bpf", "-o", str(trace), "-e", f"trace=access,{','.join(CALLS)}"]
+        traced = [
+            "strace",
+            "-f",
+            *self.quickly,
+            "-o",
+            str(trace),
+            "-e",
+            f"trace=access,{','.join(self.calls_of)}",
+        ]
         done = subprocess.run(
             [*traced, *options, *driver], capture_output=True, text=True, check=False, timeout=60, cwd=REPOSITORY,
             env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -99,11 +111,16 @@ class Save:
                     self.before = counts.copy()
                 continue
             match = re.match(r"\d+ +(\w+)\(", line)
-            if match and match[1] in CALLS:
+            if match and match[1] in self.calls_of:
                 counts[match[1]] += 1
                 if inside:
                     found.append(Call(match[1], counts[match[1]] - self.before[match[1]]))
         return found
+
+    @staticmethod
+    def is_inside(lines: list[str]) -> bool:
+        """Whether a trace ends between the marks."""
+        return any(BEGIN in line for line in lines) and not any(END in line for line in lines)
 
     def fails(self, call: Call, error: str) -> subprocess.CompletedProcess[str]:
         """Save, with an error in the place of a call."""

@@ -15,6 +15,7 @@ from stacktui.workspace.scaffold import init_workspace
 def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user-config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user-data"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user-state"))
     for name in ("STACKTUI_STATE", "STACKTUI_STACK", "STACKTUI_READONLY"):
         monkeypatch.delenv(name, raising=False)
 

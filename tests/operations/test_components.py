@@ -121,7 +121,7 @@ def test_values_are_typed_as_the_flavor_wants_them(session: Session) -> None:
 
 def test_a_secret_written_in_clear_is_not_shown(session: Session, root: Path) -> None:
     (root / "flavors").mkdir(exist_ok=True)
-    (root / "flavors" / "pager.py").write_text(_PAGER)
+    (root / "flavors" / "pager.py").write_text(PAGER)
     do(
         session,
         "component add",
@@ -242,7 +242,7 @@ def _pytest(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-_PAGER = """
+PAGER = """
 from pydantic import Field
 
 from stacktui.categories.alerter import Alerter

@@ -147,6 +147,8 @@ def test_an_edit_keeps_comments_and_touches_one_key(session: Session, root: Path
         ({"unset": ("labels.team",)}, "not set"),
         ({"extends": "defalt"}, "did you mean 'default'"),
         ({"values": ("steps.fit=2",)}, "steps.fit.retries=2"),
+        ({"values": ("steps.fit.retrys=2",)}, "did you mean 'retries'"),
+        ({"values": ("steps.fit.resources.gpus=2",)}, "did you mean 'gpu'"),
     ],
 )
 def test_a_wrong_edit_is_refused_in_words(session: Session, arguments: dict[str, Any], message: str) -> None:
@@ -175,7 +177,7 @@ def test_a_name_that_is_taken_or_none_is_refused(session: Session) -> None:
 def test_deleting_names_who_refers_to_it(session: Session, root: Path) -> None:
     do(session, "stack add", name="nightly", extends="default")
     with pytest.raises(
-        AnswerIsNo, match=r"stacks/nightly.yaml:\d+ \(extends\), stacktui.yaml \(default_stack\)"
+        AnswerIsNo, match=r"stacks/nightly.yaml:\d+ \(extends\), stacktui.yaml:3 \(default_stack\)"
     ):
         do(session, "stack delete", name="default")
     do(session, "stack delete", name="nightly")
@@ -193,12 +195,32 @@ def test_a_protected_stack_asks_for_its_name(session: Session, root: Path) -> No
     assert not (root / "stacks" / "prod.yaml").exists()
 
 
+def test_a_variable_of_the_environment_is_text_whatever_it_looks_like(session: Session, root: Path) -> None:
+    do(session, "stack edit", name="default", values=("steps.fit.environment.THREADS=1",))
+    assert session.snapshot().stacks["default"].value.steps["fit"].environment == {"THREADS": "1"}
+    assert 'THREADS: "1"' in (root / "stacks" / "default.yaml").read_text()
+
+
+def test_a_child_of_a_protected_stack_can_say_that_it_is_not(session: Session, root: Path) -> None:
+    do(session, "stack add", name="prod", extends="default", protected=True)
+    do(session, "stack add", name="lab", extends="prod", protected=False)
+    assert do(session, "stack show", name="lab").protected
+    do(session, "stack edit", name="lab", protected=False, confirm="lab")
+    assert (root / "stacks" / "lab.yaml").read_text().endswith("protected: false\n")
+    assert not do(session, "stack show", name="lab").protected
+
+
 def test_two_stacks_are_compared_after_inheritance(session: Session) -> None:
-    do(session, "stack add", name="nightly", extends="default", values=("alerter=", "steps.fit.retries=3"))
+    do(
+        session, "stack add", name="nightly", extends="default",
+        values=("alerter=", "steps.fit.retries=3", "steps.fit.timeout=90m", "steps.fit.resources.memory=16GiB"),
+    )  # fmt: skip
     result = do(session, "stack diff", a="default", b="nightly")
     assert {each.what: (each.a, each.b) for each in result.differences} == {
         "alerter": (["inbox"], None),
         "steps.fit.retries": (None, 3),
+        "steps.fit.timeout": (None, "90m"),
+        "steps.fit.resources.memory": (None, "16GiB"),
     }
     assert do(session, "stack diff", a="default", b="default").equal
 

@@ -1,4 +1,4 @@
-"""The component form as a person uses it: add, edit, copy, delete; what is wrong says why; no byte is written unseen."""
+"""The component form as a person uses it: add, edit, copy; what is wrong says why; no byte is written unseen."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from stacktui.model.category import Category
-from stacktui.tui.dialogs.component_actions import delete_component, open_component_form
-from stacktui.tui.dialogs.diff import ConflictDialog, DiffDialog
+from stacktui.model.component import ComponentId
+from stacktui.tui.dialogs.component_actions import open_component_form
+from stacktui.tui.dialogs.diff import DiffDialog
 from stacktui.tui.dialogs.form import ComponentForm
 from stacktui.tui.dialogs.form_widgets import FormRow
+from stacktui.tui.dialogs.merge import MergeDialog
+from stacktui.tui.dialogs.model_form import ModelForm
 from stacktui.tui.dialogs.simple import ConfirmDialog
-from tests.tui.workbench import Bench, component, stack, workbench, workspace
+from tests.tui.workbench import Bench, component, workbench, workspace
 
 _BUCKET = """\
 # shared by two teams
@@ -29,6 +32,8 @@ from stacktui.categories.alerter import Alerter
 from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.flavor import FlavorFacts
 from stacktui.model.category import Category
+from stacktui.model.component import ComponentId
+from stacktui.operations.session import Session
 from stacktui.model.secretref import Secretable
 
 
@@ -206,20 +211,22 @@ async def test_a_file_that_changes_underneath_is_said_at_once_and_never_written_
         form = await _open(bench, Category.ARTIFACT_STORE, "team")
         await bench.types("ours")
         file.write_text(theirs)
-        await bench.sees("changed on disk while you typed")
+        await bench.sees("changed on disk while you typed: no field changed on both sides")
         await bench.press("ctrl+s")
-        await bench.wait_for(lambda: isinstance(bench.screen, ConflictDialog), "both versions")
-        await bench.sees("-  path: data/moved", "+  path: data/team", "+description: ours")
+        await bench.wait_for(lambda: isinstance(bench.screen, MergeDialog), "both versions")
+        await bench.sees(
+            "description", "ours", "only you changed it", "path", "data/moved", "only they changed it"
+        )
         await bench.press("escape")
         await bench.wait_for(lambda: bench.screen is form, "the form again")
         assert file.read_text() == theirs
-        # Take theirs in, keep what was typed: both edits are in the file then.
+        # Each field has its side already; the diff against what is on disk comes next.
         await bench.press("ctrl+o")
-        await bench.wait_for(lambda: isinstance(bench.screen, ConflictDialog), "both versions")
+        await bench.wait_for(lambda: isinstance(bench.screen, MergeDialog), "both versions")
         await bench.press("enter")
-        await bench.sees("data/moved", "what you typed is kept")
-        await bench.press("ctrl+s")
         await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
+        await bench.sees("+description: ours")
+        await bench.misses("-  path")
         await bench.press("enter")
         await bench.wait_for(lambda: "ours" in file.read_text(), "the edit")
     assert "path: data/moved   # on the big disk" in file.read_text()
@@ -234,10 +241,10 @@ async def test_a_file_that_changes_between_diff_and_write_is_not_written_over(ro
         await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
         file.write_text(theirs)
         await bench.press("enter")
-        await bench.wait_for(lambda: isinstance(bench.screen, ConflictDialog), "both versions")
-        await bench.press("t")
+        await bench.wait_for(lambda: isinstance(bench.screen, MergeDialog), "both versions")
+        await bench.press("t", "enter")
         await bench.wait_for(lambda: bench.screen is form, "the form")
-        await bench.sees("team: ranking")
+        await bench.sees("team: ranking", "nothing of yours is left to save")
         await bench.press("escape")
     assert file.read_text() == theirs
 
@@ -249,26 +256,6 @@ async def test_an_untouched_form_follows_the_file(root: Path) -> None:
         file.write_text(_BUCKET.replace("data/team", "data/moved"))
         await bench.sees("data/moved")
         await bench.wait_for(lambda: not form.draft.dirty, "a clean form")
-
-
-async def test_delete_names_who_refers_to_it_first(root: Path) -> None:
-    stack(root, "prod", "extends: default\ncomponents:\n  artifact_store: team\n")
-    file = root / "components/artifact_store/team.yaml"
-    async with workbench(root) as bench:
-        await bench.settled()
-        assert bench.app.place is not None
-        delete_component(bench.app.place, Category.ARTIFACT_STORE, "team")
-        await bench.sees("is used by", "stack prod, stacks/prod.yaml:3")
-        await bench.press("escape")
-        assert file.exists()
-        delete_component(bench.app.place, Category.ARTIFACT_STORE, "team")
-        await bench.sees("is used by")
-        await bench.press("enter")
-        await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
-        await bench.sees("-flavor: local")
-        assert file.exists()
-        await bench.press("enter")
-        await bench.wait_for(lambda: not file.exists(), "the file to go")
 
 
 async def test_read_only_opens_no_form(root: Path) -> None:
@@ -320,3 +307,82 @@ async def test_a_new_component_starts_with_the_flavor_that_was_chosen(root: Path
             lambda: isinstance(bench.screen, ComponentForm) and bench.screen.focused, "the form"
         )
         await bench.sees("new secrets manager", "environment variables, read only", "STACKTUI_SECRET_")
+
+
+def _tree(root: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+
+
+async def test_what_is_not_saved_yet_is_probed_and_nothing_is_written(root: Path) -> None:
+    async with workbench(root) as bench:
+        form = await _open(bench, Category.ARTIFACT_STORE, None)
+        await bench.press("ctrl+t")
+        await bench.sees("only a whole component can be probed", "a name is needed")
+        await bench.types("scratch")
+        _row(form, "config.path").field.focus()
+        await bench.types("data/none")
+        before = _tree(root)
+        await bench.press("ctrl+t")
+        await bench.sees(" ms: ", "data/none")
+        assert "✓" in next(line for line in bench.text().splitlines() if " ms: " in line)
+        assert _tree(root) == before
+        assert not (root / "data").exists()
+        assert bench.session.probes.kept(ComponentId(Category.ARTIFACT_STORE, "scratch")) is None
+        # What is typed afterwards takes the answer away: it was about something else.
+        await bench.types("x")
+        await bench.misses(" ms: ")
+
+
+async def test_a_probe_that_fails_says_why(root: Path) -> None:
+    (root / "flavors").mkdir()
+    (root / "flavors/chat.py").write_text(
+        _CLOUD.replace(
+            'ProbeResult(ok=True, message="there")', 'ProbeResult(ok=False, message="no such channel")'
+        )
+    )
+    component(root, "alerter", "oncall", "chat", "  channel: '#ops'\n  token: x\n")
+    async with workbench(root) as bench:
+        await _open(bench, Category.ALERTER, "oncall")
+        await bench.press("ctrl+t")
+        await bench.sees(" ms: no such channel")
+        assert "✗" in next(line for line in bench.text().splitlines() if " ms: " in line)
+
+
+async def test_the_editor_opens_at_the_field_and_comes_back_to_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[Path, int | None]] = []
+    monkeypatch.setattr(
+        "stacktui.tui.editor.open_in_editor",
+        lambda app, file, line=None, column=None, **_: opened.append((file, line)),
+    )
+    file = component(
+        root, "feature_store", "views", "local",
+        "  views:\n    - name: v\n      join_keys: [k]\n      source: a.csv\n      timestamp: at\n",
+    )  # fmt: skip
+    async with workbench(root) as bench:
+        form = await _open(bench, Category.FEATURE_STORE, "views")
+        _row(form, "config.views").field.focus()
+        await bench.press("ctrl+e")
+        await bench.wait_for(lambda: opened, "the editor")
+        await bench.press("enter")
+        await bench.wait_for(lambda: isinstance(bench.screen, ModelForm) and bench.screen.focused, "the view")
+        next(row for row in bench.screen.query(FormRow) if row.spec.key == "source").field.focus()
+        await bench.press("ctrl+e")
+        await bench.wait_for(lambda: len(opened) == 2, "the editor")
+        assert bench.screen.focused_row.spec.key == "source"
+    assert opened == [(file, 3), (file, 6)]
+
+
+async def test_a_field_of_a_number_says_its_bounds_and_steps(root: Path) -> None:
+    component(root, "orchestrator", "wide", "local", "  max_workers: 255\n")
+    async with workbench(root) as bench:
+        form = await _open(bench, Category.ORCHESTRATOR, "wide")
+        _row(form, "config.max_workers").field.focus()
+        await bench.sees(
+            "whole number · 1 to 256 · optional, 1 by default", "How many steps run at the same time"
+        )
+        await bench.press("plus")
+        await bench.sees("256")
+        await bench.press("plus")
+        await bench.sees("must be less than or equal to 256")

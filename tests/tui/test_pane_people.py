@@ -85,7 +85,7 @@ async def test_missing_secrets_come_first_with_who_needs_them(root: Path) -> Non
         await bench.press("5")
         await bench.sees("1 missing", "ports.first", "✗ missing", "model_deployer/shared")
         assert [row.key for row in screen_of(bench).pane.main_grid.rows] == ["ports.first", "aws.region"]
-        await bench.sees("who refers to ports.first", "first_port")
+        await bench.sees("who uses ports.first", "first_port")
 
 
 async def test_a_secrets_manager_that_only_reads_refuses_to_write(root: Path) -> None:

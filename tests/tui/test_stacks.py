@@ -9,6 +9,7 @@ import pytest
 from stacktui.tui.dialogs.diff import DiffDialog
 from stacktui.tui.screens.builder import BuilderScreen
 from stacktui.tui.screens.stacks import StacksScreen
+from stacktui.tui.widgets.grid import Grid
 from tests.tui.workbench import Bench, component, stack, workbench, workspace
 
 
@@ -98,7 +99,12 @@ async def test_delete_names_who_refers_and_asks_for_a_protected_name(root: Path)
     async with workbench(root) as bench:
         screen = await _stacks(bench, "nightly")
         await bench.press("D")
-        await bench.sees("stack nightly is used by", "stack prod, stacks/prod.yaml:1 (extends)")
+        await bench.sees(
+            "stack 'nightly' is used by", "stacks/prod.yaml:1 (extends)", "Type nightly to delete it"
+        )
+        await bench.types("night")
+        await bench.press("enter")
+        await bench.sees("that is not nightly")
         await bench.press("escape")
         assert screen.list.move_to("prod")
         await bench.press("D")
@@ -159,3 +165,24 @@ async def test_read_only_greys_what_writes(root: Path) -> None:
         await bench.press("d")
         await bench.sees("compare nightly with")
     assert {file: file.read_bytes() for file in (root / "stacks").iterdir()} == before
+
+
+async def test_the_editor_is_opened_where_it_is_said(root: Path) -> None:
+    stack(root, "prod", "extends: nightly\nprotected: true\ncomponents:\n  feature_store: gone\n")
+    async with workbench(root) as bench:
+        screen = await _stacks(bench, "prod")
+        # At the first finding of its own file, wherever the cursor is.
+        assert screen.detail.place() == (root / "stacks/prod.yaml", 4, 3)
+        await bench.press("tab")
+        slots = screen.detail.query_one("#stack-slots", Grid)
+        await bench.wait_for(lambda: slots.has_focus, "the categories")
+        places = {}
+        for category in ("step_operator", "feature_store", "alerter"):
+            assert slots.move_to(category)
+            places[category] = screen.detail.place()
+        lines = (root / "stacks/default.yaml").read_text().splitlines()
+        assert places == {
+            "step_operator": (root / "stacks/nightly.yaml", 4, 1),
+            "feature_store": (root / "stacks/prod.yaml", 4, 1),
+            "alerter": (root / "stacks/default.yaml", lines.index("  alerter: inbox") + 1, 1),
+        }

@@ -121,7 +121,7 @@ def test_what_is_changed_back_is_no_conflict(workspace: Workspace, inbox: Path) 
 def test_a_writer_that_never_ends_is_named(
     workspace: Workspace, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stacktui.workspace.changes._PATIENCE_S", 0.1)
+    monkeypatch.setattr("stacktui.workspace.write_lock.PATIENCE_S", 0.1)
     before = inbox.read_bytes()
     with (workspace.state_dir("locks") / "write").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

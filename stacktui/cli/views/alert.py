@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment
+from stacktui.cli.words import stamp
 from stacktui.model.base import short_id
 from stacktui.operations.alert import AlertDocument, AlertList, AlertRow
+from stacktui.operations.moments import with_zone
 
 _LEVELS = {
     "info": ("·", Tone.PLAIN),
@@ -24,7 +25,7 @@ def listing(document: AlertList, face: Face) -> None:
     face.out.table(
         (
             Column("id"),
-            Column("created", drop=1),
+            Column(with_zone("created", (row.created_at for row in document.alerts)), drop=1),
             Column("level"),
             Column("text", least=20),
             Column("answer", least=8),
@@ -33,7 +34,7 @@ def listing(document: AlertList, face: Face) -> None:
         [
             (
                 short_id(row.id),
-                moment(row.created_at),
+                stamp(row.created_at),
                 Span(f"{_LEVELS[row.level.value][0]} {row.level.value}", _LEVELS[row.level.value][1]),
                 row.text,
                 _answer(row),

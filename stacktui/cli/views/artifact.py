@@ -6,10 +6,11 @@ import sys
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment, size
+from stacktui.cli.words import moment, size, stamp
 from stacktui.model.base import short_id
 from stacktui.operations.artifact import ArtifactContent, ArtifactDocument, ArtifactList, ArtifactPreview
 from stacktui.operations.errors import OperationError
+from stacktui.operations.moments import with_zone
 
 
 def listing(document: ArtifactList, face: Face) -> None:
@@ -24,7 +25,7 @@ def listing(document: ArtifactList, face: Face) -> None:
             Column("version", right=True),
             Column("type", least=8, drop=1),
             Column("size", right=True),
-            Column("created", drop=2),
+            Column(with_zone("created", (each.created_at for each in document.artifacts)), drop=2),
             Column("tags", least=6, drop=3),
         ),
         [
@@ -34,7 +35,7 @@ def listing(document: ArtifactList, face: Face) -> None:
                 str(each.artifact_version),
                 each.type,
                 size(each.size),
-                moment(each.created_at),
+                stamp(each.created_at),
                 ", ".join(each.tags),
             )
             for each in document.artifacts

@@ -7,7 +7,7 @@ from math import isfinite
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Out, Span, Tone
-from stacktui.cli.words import moment, number, state
+from stacktui.cli.words import moment, number, stamp, state
 from stacktui.model.base import short_id
 from stacktui.operations.experiment import (
     CurveDocument,
@@ -15,6 +15,7 @@ from stacktui.operations.experiment import (
     ExperimentDocument,
     ExperimentList,
 )
+from stacktui.operations.moments import with_zone
 from stacktui.operations.runs_compare import alike
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -32,7 +33,7 @@ def listing(document: ExperimentList, face: Face) -> None:
             Column("run"),
             Column("experiment", least=8),
             Column("state"),
-            Column("started", drop=1),
+            Column(with_zone("started", (row.started_at for row in document.experiments)), drop=1),
             *(Column(key, literal=True, right=True, drop=2 + place) for place, key in enumerate(keys)),
             Column("parameters", least=10, drop=20),
         ),
@@ -41,7 +42,7 @@ def listing(document: ExperimentList, face: Face) -> None:
                 short_id(row.run_id),
                 row.experiment,
                 state(row.status),
-                moment(row.started_at),
+                stamp(row.started_at),
                 *(number(row.metrics.get(key)) for key in keys),
                 Span(", ".join(f"{key}={value}" for key, value in row.params.items()), Tone.MUTED),
             )

@@ -7,9 +7,10 @@ from typing import Any
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import duration, moment
+from stacktui.cli.words import duration, stamp
 from stacktui.operations.documents import Document
 from stacktui.operations.feature import FeatureRows, ViewList
+from stacktui.operations.moments import with_zone
 
 
 def views(document: ViewList, face: Face) -> None:
@@ -23,7 +24,7 @@ def views(document: ViewList, face: Face) -> None:
             Column("keys", least=8),
             Column("features", least=14),
             Column("rows", right=True, drop=3),
-            Column("newest", drop=1),
+            Column(with_zone("newest", (view.newest for view in document.views)), drop=1),
             Column("ttl", drop=4),
             Column("source", least=10, drop=2),
         ),
@@ -33,7 +34,7 @@ def views(document: ViewList, face: Face) -> None:
                 ", ".join(view.join_keys),
                 ", ".join(each.name for each in view.features),
                 "" if view.rows is None else f"{view.rows:,}",
-                moment(view.newest),
+                stamp(view.newest),
                 duration(view.ttl_s),
                 Span(view.source, Tone.MUTED),
             )

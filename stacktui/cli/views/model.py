@@ -6,9 +6,10 @@ import json
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import moment, state
+from stacktui.cli.words import moment, stamp, state
 from stacktui.model.base import short_id
 from stacktui.operations.model import ModelDocument, ModelList, PredictionDocument, ServerLine
+from stacktui.operations.moments import with_zone
 
 
 def listing(document: ModelList, face: Face) -> None:
@@ -23,7 +24,7 @@ def listing(document: ModelList, face: Face) -> None:
             Column("address"),
             Column("version", right=True, drop=2),
             Column("artifact", drop=1),
-            Column("created", drop=3),
+            Column(with_zone("created", (row.created_at for row in document.models)), drop=3),
             Column("error", least=10, drop=4),
         ),
         [
@@ -33,7 +34,7 @@ def listing(document: ModelList, face: Face) -> None:
                 row.address,
                 str(row.model_version),
                 short_id(row.artifact),
-                moment(row.created_at),
+                stamp(row.created_at),
                 Span(row.error or "", Tone.ERROR),
             )
             for row in document.models

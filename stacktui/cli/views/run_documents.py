@@ -8,10 +8,11 @@ from typing import Any
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import duration, moment, number, plural, state
+from stacktui.cli.words import duration, moment, number, plural, stamp, state
 from stacktui.model.text import clean, unstyled
 from stacktui.operations.documents import Part
 from stacktui.operations.errors import OperationError
+from stacktui.operations.moments import clock_in_zone, with_zone
 from stacktui.operations.run_documents import LogPart, RunDocument, StepRow
 
 
@@ -89,7 +90,7 @@ def earlier_attempts(step: StepRow, face: Face) -> None:
         (
             Column("try", right=True),
             Column("state"),
-            Column("started", drop=2),
+            Column(with_zone("started", (each.started_at for each in step.attempts)), drop=2),
             Column("took", right=True),
             Column("where", least=10, drop=1),
             Column("error", least=12),
@@ -98,7 +99,7 @@ def earlier_attempts(step: StepRow, face: Face) -> None:
             (
                 str(each.attempt),
                 state(each.status.value),
-                moment(each.started_at),
+                stamp(each.started_at),
                 duration(each.duration_s),
                 Span(each.where, Tone.MUTED),
                 Span(f"{each.error.type}: {each.error.message}" if each.error else "", Tone.ERROR),
@@ -130,7 +131,7 @@ def log(part: LogPart, face: Face) -> None:
             raise OperationError("--raw writes to a pipe or a file only; leave it out to read the log here")
         face.out.raw(part.text + "\n")
         return
-    time = part.at.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    time = clock_in_zone(part.at)
     tone = Tone.WARN if part.stream == "stderr" else Tone.PLAIN
     face.out.line(Span(f"{time} {part.step} │ ", Tone.MUTED), Span(unstyled(part.text), tone))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from stacktui.cli.face import Face
 from stacktui.cli.terminal import Column, Span, Tone
-from stacktui.cli.words import duration, moment, state
+from stacktui.cli.words import duration, stamp, state
 from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus
+from stacktui.operations.moments import with_zone
 from stacktui.operations.runs import RunList
 
 
@@ -22,7 +23,7 @@ def listing(document: RunList, face: Face) -> None:
             Column("state"),
             Column("pipeline", least=8),
             Column("stack", least=6, drop=3),
-            Column("created", drop=1),
+            Column(with_zone("created", (run.created_at for run in document.runs)), drop=1),
             Column("took", right=True),
             Column("waits for", least=10, drop=4),
             Column("error", least=10, drop=4),
@@ -36,7 +37,7 @@ def listing(document: RunList, face: Face) -> None:
                 state(run.status.value),
                 run.pipeline,
                 run.stack,
-                moment(run.created_at),
+                stamp(run.created_at),
                 duration(run.duration_s),
                 Span(run.waits_for if run.status is RunStatus.QUEUED else "", Tone.WARN),
                 Span(run.error or "", Tone.ERROR),

@@ -75,9 +75,11 @@ class EnvSecretsManager(SecretsManager):
         return _Values(values)
 
     def set(self, name: str, values: Mapping[str, str]) -> None:
+        secret = name.replace("-", "_").upper()
+        keys = [key.replace("-", "_").replace(".", "_").upper() for key in values] or ["KEY"]
+        variables = " and ".join(f"{self.config.prefix}{secret}__{key}" for key in keys)
         raise Unsupported(
-            f"secrets manager {self.name!r} only reads the environment: set "
-            f"{self.config.prefix}{name.replace('-', '_').upper()}__KEY where stacktui is started"
+            f"secrets manager {self.name!r} only reads the environment: set {variables} where stacktui is started"
         )
 
     def delete(self, name: str, key: str | None = None) -> None:

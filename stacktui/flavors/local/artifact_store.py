@@ -40,6 +40,7 @@ class LocalArtifactStoreConfig(FlavorConfig):
     path: str = Field(
         default="",
         description="The folder, relative to the workspace; left empty, `artifacts` in the state folder.",
+        json_schema_extra={"format": "directory-path"},
     )
 
     @field_validator("path")

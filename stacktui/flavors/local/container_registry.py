@@ -40,6 +40,7 @@ class LocalContainerRegistryConfig(FlavorConfig):
     path: str = Field(
         default="",
         description="The folder, relative to the workspace; left empty, `images` in the state folder.",
+        json_schema_extra={"format": "directory-path"},
     )
     base: str | None = Field(
         default=None,

@@ -54,7 +54,8 @@ class FeatureViewConfig(BaseModel):
         min_length=1, description="The columns that name the entity which a row is about; one or several."
     )
     source: Annotated[str, AfterValidator(_is_a_file)] = Field(
-        description="A Parquet or CSV file, or a pattern such as data/stats-*.parquet; relative to the workspace."
+        description="A Parquet or CSV file, or a pattern such as data/stats-*.parquet; relative to the workspace.",
+        json_schema_extra={"format": "path"},
     )
     timestamp: str = Field(
         description="The column with the time from which a row holds; UTC where it has no zone."

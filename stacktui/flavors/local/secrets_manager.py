@@ -44,6 +44,13 @@ class LocalSecretsManagerConfig(FlavorConfig):
         default="",
         description="The encrypted file, relative to the workspace; left empty, `secrets/NAME.enc` in the "
         "state folder. Its key lies in the user's own data folder and is never in the workspace.",
+        json_schema_extra={"format": "path"},
+    )
+    kept_as: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9_-]{0,62})?$",
+        description="The NAME in `secrets/NAME.enc` where it is not the component's own: a rename sets it, so that "
+        "the secrets stay.",
     )
 
 
@@ -60,6 +67,10 @@ class LocalSecretsManager(SecretsManager):
     )
     Config = LocalSecretsManagerConfig
     config: LocalSecretsManagerConfig
+
+    @classmethod
+    def config_when_renamed(cls, config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        return config if config.get("path") or config.get("kept_as") else {**config, "kept_as": name}
 
     def list(self) -> list[SecretEntry]:
         return [
@@ -111,7 +122,7 @@ class LocalSecretsManager(SecretsManager):
         if self.around.state.is_dir() and belongs_to_group(self.around.state):
             # A group shares runs, not secrets: each user keeps a file of their own.
             folder = folder / str(os.getuid())
-        return folder / f"{self.name}.enc"
+        return folder / f"{self.config.kept_as or self.name}.enc"
 
     def _key_file(self, key_id: str) -> Path:
         return self.around.user_data / "keys" / f"{key_id}.key"

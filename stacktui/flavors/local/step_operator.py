@@ -29,7 +29,9 @@ class SubprocessStepOperatorConfig(FlavorConfig):
     """What a subprocess operator may be told."""
 
     python: str | None = Field(
-        default=None, description="The interpreter, with stacktui installed; the runner's own by default."
+        default=None,
+        description="The interpreter, with stacktui installed; the runner's own by default.",
+        json_schema_extra={"format": "file-path"},
     )
     environment: dict[str, str] = Field(
         default_factory=dict, description="Environment variables for its steps."

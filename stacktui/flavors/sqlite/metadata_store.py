@@ -56,6 +56,7 @@ class SqliteMetadataStoreConfig(FlavorConfig):
     path: str | None = Field(
         default=None,
         description="The file; relative to the workspace. Left out, `metadata.db` in the workspace's state.",
+        json_schema_extra={"format": "path"},
     )
     busy_timeout: DurationSeconds = Field(
         default=30.0,

@@ -1,9 +1,9 @@
-"""The diff that is shown before anything is written: enter writes, esc does not. And the two versions of a file that
-was changed on both sides."""
+"""The diff that is shown before anything is written: enter writes, esc does not. One of several files has a heading for
+each, and can be folded to the list of files."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -14,12 +14,15 @@ from textual.widgets import Static
 
 from stacktui.model.text import Clean, clean_block
 from stacktui.tui.dialogs.base import Dialog
+from stacktui.tui.dialogs.diff_text import coloured, counts, files_of
 from stacktui.tui.keys import bind
+
+__all__ = ["DiffDialog", "ShownDiff", "UndoRefusedDialog", "coloured", "counts"]
 
 R = TypeVar("R")
 
 
-class _Diff(Dialog[R]):
+class AnyDiff(Dialog[R]):
     """A diff that scrolls, as high as it needs to be."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,13 +32,18 @@ class _Diff(Dialog[R]):
         bind("diff.half_up", "ctrl+u,pageup", "turn(-0.5)", "half up", rank=150),
         bind("diff.top", "g,home", "to(0)", "top", rank=150),
         bind("diff.bottom", "G,end", "to(1)", "bottom", rank=150),
-    ]
+        bind("diff.next_file", "right_square_bracket", "file(1)", "next file", rank=150, help="The next file."),
+        bind("diff.previous_file", "left_square_bracket", "file(-1)", "file before", rank=150, help="The file before."),
+        bind("diff.fold", "f", "fold", "fold", rank=150, help="Only the list of files, or everything."),
+    ]  # fmt: skip
     AUTO_FOCUS = "VerticalScroll"
     _LINES_AROUND = 6
     """The frame, the note and the room around the dialog."""
 
     def __init__(self, title: Clean | str, diff: Clean, keys: str, note: Clean | str = "") -> None:
-        super().__init__(title, keys, wide=True)
+        self._files = files_of(diff)
+        self._several = len(self._files) > 1
+        super().__init__(title, f"] [ file · f fold · {keys}" if self._several else keys, wide=True)
         self._diff = diff
         self._note = clean_block(note)
 
@@ -43,13 +51,20 @@ class _Diff(Dialog[R]):
         if self._note:
             yield Static(Content(self._note), classes="dialog--text")
         with VerticalScroll():
-            yield Static(coloured(self._diff), classes="diff--text")
+            if not self._several:
+                yield Static(coloured(self._diff), classes="diff--text")
+                return
+            yield Static(Content(f"{len(self._files)} files"), classes="diff--count")
+            for found in self._files:
+                yield Static(found.heading(), classes="diff--file")
+                yield Static(found.body(), classes="diff--text diff--body")
 
     def on_mount(self) -> None:
         added, removed = counts(self._diff)
-        self.query_one(".dialog").border_title = Content.assemble(
-            self._title, "  ", (f"+{added}", "$tone-ok"), " ", (f"-{removed}", "$tone-error")
+        changed = (
+            ("  ", (f"+{added}", "$tone-ok"), " ", (f"-{removed}", "$tone-error")) if added or removed else ()
         )
+        self.query_one(".dialog").border_title = Content.assemble(self._title, *changed)
         self._fit()
 
     def on_resize(self, _: events.Resize) -> None:
@@ -74,8 +89,27 @@ class _Diff(Dialog[R]):
         scroll = self.query_one(VerticalScroll)
         scroll.scroll_to(y=scroll.max_scroll_y if end else 0, animate=False)
 
+    def action_file(self, by: int) -> None:
+        """The heading of the file after the one at the top of the view, or of the one before."""
+        scroll = self.query_one(VerticalScroll)
+        places = [heading.virtual_region.y for heading in self.query(".diff--file")]
+        at = scroll.scroll_offset.y
+        found = [y for y in places if y > at] if by > 0 else [y for y in reversed(places) if y < at]
+        if found:
+            scroll.scroll_to(y=found[0], animate=False)
+        elif by < 0:
+            scroll.scroll_home(animate=False)
 
-class DiffDialog(_Diff[bool]):
+    def action_fold(self) -> None:
+        self.query_one(VerticalScroll).toggle_class("-folded")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("file", "fold") and not self._several:
+            return False
+        return super().check_action(action, parameters)
+
+
+class DiffDialog(AnyDiff[bool]):
     """A unified diff to accept or to leave."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,57 +125,28 @@ class DiffDialog(_Diff[bool]):
         self.finish(True)
 
 
-Verdict = Literal["both", "theirs"]
-
-
-class ConflictDialog(_Diff[Verdict]):
-    """What is on disk against what is being typed, after someone else saved the same file.
-
-    The result is `both` (take theirs in, keep what was typed here), `theirs`, or None to decide later.
-    """
+class UndoRefusedDialog(AnyDiff[bool]):
+    """Why an edit is not undone: what was written to its files since. The result is True to see it among the edits."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("conflict.both", "enter,m", "choose('both')", "keep both", rank=1, help="Take theirs in, keep mine."),
-        bind("conflict.theirs", "t", "choose('theirs')", "take theirs", rank=2, help="Throw mine away."),
+        bind("undo_refused.edits", "enter", "edits", "all edits", rank=1, help="See it among your saved edits."),
     ]  # fmt: skip
 
-    def __init__(self, file: Clean, diff: Clean) -> None:
+    def __init__(self, verb: str, why: Clean, diff: Clean) -> None:
+        left = "what the edit left" if verb == "undo" else "what was there before the edit"
         super().__init__(
-            Clean(f"{file} changed on disk"),
+            Clean(f"not {'undone' if verb == 'undo' else 'redone'}"),
             diff,
-            "enter take theirs in, keep mine · t theirs only · esc decide later",
-            "Someone else saved this file while it was open here. Nothing was written. "
-            "From what is on disk (-) to what would stand there with yours (+):",
+            "enter the edit, where E opens your editor · j k scroll · esc leave it",
+            f"{why}.\nWritten since, from {left} (-) to now (+). To {verb} it after all, take these lines back first.",
         )
 
-    def action_choose(self, verdict: Verdict) -> None:
-        self.finish(verdict)
+    def action_edits(self) -> None:
+        self.finish(True)
 
 
-def counts(diff: Clean) -> tuple[int, int]:
-    """How many lines a unified diff adds and removes."""
-    kinds = [kind for kind, _ in _lines(diff)]
-    return kinds.count("+"), kinds.count("-")
+class ShownDiff(AnyDiff[None]):
+    """A diff to look at."""
 
-
-def coloured(diff: Clean) -> Content:
-    """A unified diff with its additions and removals in the theme's colours; `+` and `-` say it without."""
-    styles = {"head": "bold", "+": "$tone-ok", "-": "$tone-error", "@": "$tone-accent", " ": "$quiet"}
-    return Content("\n").join(Content.styled(line, styles[kind]) for kind, line in _lines(diff))
-
-
-def _lines(diff: Clean) -> list[tuple[str, str]]:
-    """Each line with its kind. Only before the first `@@` of a file do `---` and `+++` name it."""
-    found, in_head = [], True
-    lines = diff.split("\n")
-    for place, line in enumerate(lines):
-        following = lines[place + 1] if place + 1 < len(lines) else ""
-        if line.startswith("--- ") and following.startswith("+++ "):
-            in_head = True
-        if in_head and line.startswith(("--- ", "+++ ")):
-            kind = "head"
-        else:
-            kind = line[:1] if line[:1] in ("+", "-", "@") else " "
-            in_head = in_head and kind != "@"
-        found.append((kind, line))
-    return found[:-1] if found and not found[-1][1] else found
+    def __init__(self, title: Clean, diff: Clean, note: Clean | str = "") -> None:
+        super().__init__(title, diff, "j k scroll · esc back", note)

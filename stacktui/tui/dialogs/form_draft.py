@@ -1,4 +1,5 @@
-"""A component while it is in the form: its texts, what it was made from, and the component that the texts describe.
+"""A component while it is in the form: what stands in its fields, what it was made from, and the component that they
+describe.
 
 Nothing here draws. Used by the component form.
 """
@@ -12,21 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.category import Category
 from stacktui.model.component import Component
-from stacktui.model.text import Clean, clean
-from stacktui.tui.dialogs.form_fields import (
-    ABSENT,
-    Choice,
-    FieldSpec,
-    Kind,
-    config_specs,
-    text_of,
-    value_of,
-    yaml_text,
-)
+from stacktui.model.text import Clean
+from stacktui.tui.dialogs.form_entries import entry_of, same_entry, value_of
+from stacktui.tui.dialogs.form_fields import ABSENT, Choice, FieldSpec, Kind
+from stacktui.tui.dialogs.form_state import ModelFields, Wrong
+from stacktui.tui.dialogs.merging import Unreadable
 
 if TYPE_CHECKING:
     from stacktui.categories.base import FlavorConfig
 
+CONFIG = "config."
 OTHER = "config"
 """The field that holds, as YAML, what the flavor does not know; the whole config where the flavor is not known."""
 
@@ -36,193 +32,225 @@ _LABELS = FieldSpec(
 _DESCRIPTION = FieldSpec(
     "description", Clean("description"), Kind.TEXT, description="One line for the people who choose it."
 )
+_NAME = FieldSpec("name", Clean("name"), Kind.TEXT, True, description=f"The file's name: {NAME_RULE}.")
+_FLAVOR = FieldSpec("flavor", Clean("flavor"), Kind.CHOICE, True, "choice", description="The implementation.")
 
 
 class Built(NamedTuple):
-    """What the texts describe."""
+    """What the entries describe."""
 
     component: Component | None
-    """None where a text cannot be read."""
-    problems: dict[str, str]
+    """None where an entry cannot be read."""
+    problems: dict[str, Wrong]
     """What is wrong, by the field's key, in words."""
 
 
 @dataclass
 class Draft:
-    """The texts of a form. `source` is the component that they were made from; None for a new one."""
+    """A component's fields. `source` is the component that they were made from; None for a new one."""
 
     category: Category
     source: Component | None
     adding: bool
     flavors: tuple[Choice, ...]
-    texts: dict[str, str] = field(default_factory=dict)
-    specs: tuple[FieldSpec, ...] = ()
-    initial: dict[str, str] = field(default_factory=dict)
-    """The texts as they were made from `source`."""
-    model: type[FlavorConfig] | None = None
-    _labels: FieldSpec = field(default_factory=lambda: _LABELS)
-    _parked: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Config texts of flavors that were left again, so that coming back loses nothing."""
+    own: dict[str, Any] = field(default_factory=dict)
+    """Entries of the component's own fields: name, flavor, description, labels."""
+    initial: dict[str, Any] = field(default_factory=dict)
+    """Those entries as they were made from `source`."""
+    config: ModelFields = field(default_factory=lambda: ModelFields(None))
+    _labels: FieldSpec = _LABELS
+    _shown: str = ""
+    """The flavor whose fields are shown; another one may just have been chosen."""
+    _parked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Config entries of flavors that were left again, so that coming back loses nothing."""
 
-    def start(self, name: str, flavor: str, model: type[FlavorConfig] | None) -> None:
-        """Make the fields and texts from the source."""
-        source = self.source
-        self.texts = {
-            "name": name,
-            "flavor": flavor,
-            "description": source.description if source else "",
-        }
-        labels = dict(source.labels) if source else {}
-        self._labels, self.texts["labels"] = text_of(_LABELS, labels or ABSENT)
-        self.specs, config = self._config_fields(model, flavor)
-        self.texts.update(config)
-        self.initial = dict(self.texts)
+    # What a form needs of it.
 
-    def _config_fields(
-        self, model: type[FlavorConfig] | None, flavor: str
-    ) -> tuple[tuple[FieldSpec, ...], dict[str, str]]:
-        self.model = model
-        held = dict(self.source.config) if self.source and self.source.flavor == flavor else {}
-        specs: list[FieldSpec] = list(self._common())
-        texts: dict[str, str] = {}
-        for spec in config_specs(model) if model is not None else ():
-            shown, texts[spec.key] = text_of(spec, held.pop(spec.name, ABSENT))
-            specs.append(shown)
-        if held or model is None:
-            about = (
-                "Fields that this flavor does not know: take them out, or choose another flavor."
-                if model is not None
-                else "The flavor does not load here, so its fields are not known: the configuration as YAML."
-            )
-            specs.append(
-                FieldSpec(OTHER, Clean("other" if model else "config"), Kind.YAML, description=about)
-            )
-            texts[OTHER] = yaml_text(held) if held else ""
-        return tuple(specs), texts
-
-    def _common(self) -> tuple[FieldSpec, ...]:
-        name = FieldSpec("name", Clean("name"), Kind.TEXT, True, description=f"The file's name: {NAME_RULE}.")
-        flavor = FieldSpec(
-            "flavor", Clean("flavor"), Kind.CHOICE, True, "choice", description="The implementation.",
-            choices=self.flavors,
-        )  # fmt: skip
-        return (*((name,) if self.adding else ()), flavor, _DESCRIPTION, self._labels)
-
-    def change_flavor(self, flavor: str, model: type[FlavorConfig] | None) -> None:
-        """Another flavor: fields of the same names keep their texts."""
-        old = {key: text for key, text in self.texts.items() if key.startswith("config.")}
-        self._parked[self.texts["flavor"]] = old | {OTHER: self.texts.pop(OTHER, "")}
-        for key in old:
-            del self.texts[key]
-        self.texts["flavor"] = flavor
-        self.specs, config = self._config_fields(model, flavor)
-        parked = self._parked.get(flavor, {})
-        for key in config:
-            self.texts[key] = parked.get(key, old.get(key) or config[key])
-
-    def rebase(self, source: Component, model: type[FlavorConfig] | None) -> None:
-        """The file was changed by someone else: take their values in where nothing was typed here."""
-        mine = {key: text for key, text in self.texts.items() if text != self.initial.get(key, "")}
-        name, flavor = self.texts["name"], self.texts["flavor"]
-        chosen = flavor if "flavor" in mine else source.flavor
-        self.source = source
-        self.start(name, chosen, model)
-        if chosen != source.flavor:
-            self.initial["flavor"] = source.flavor
-        known = {spec.key for spec in self.specs}
-        self.texts.update({key: text for key, text in mine.items() if key in known})
+    @property
+    def specs(self) -> tuple[FieldSpec, ...]:
+        """The fields, in order."""
+        flavor = _FLAVOR._replace(choices=self.flavors)
+        return (*((_NAME,) if self.adding else ()), flavor, _DESCRIPTION, self._labels, *self.config.specs)
 
     @property
     def dirty(self) -> bool:
         """Whether anything differs from what it was made from."""
-        return self.texts != self.initial
+        return any(self.touched(key) for key in self.own) or self.config.dirty
+
+    def entry(self, key: str) -> Any:
+        """What stands in a field."""
+        return self.own[key] if key in self.own else self.config.entry(key)
+
+    def put(self, key: str, entry: Any) -> None:
+        """Something else stands in it."""
+        if key in self.own:
+            self.own[key] = entry
+        else:
+            self.config.put(key, entry)
 
     def touched(self, key: str) -> bool:
-        return self.texts.get(key) != self.initial.get(key)
+        """Whether a field differs from what it was made from."""
+        if key in self.own:
+            return not same_entry(self.own[key], self.initial.get(key, ""))
+        return self.config.touched(key)
+
+    # Its life.
+
+    def start(self, name: str, flavor: str, model: type[FlavorConfig] | None) -> None:
+        """Make the fields and entries from the source."""
+        source = self.source
+        labels = dict(source.labels) if source else {}
+        self._labels, entry = entry_of(_LABELS, labels or ABSENT)
+        self.own = {
+            "name": name,
+            "flavor": flavor,
+            "description": source.description if source else "",
+            "labels": entry,
+        }
+        self.initial = dict(self.own)
+        self.config = self._config_fields(model, flavor)
+
+    def _config_fields(self, model: type[FlavorConfig] | None, flavor: str) -> ModelFields:
+        self._shown = flavor
+        held = self.source.config if self.source and self.source.flavor == flavor else {}
+        about = (
+            "Fields that this flavor does not know: take them out, or choose another flavor."
+            if model is not None
+            else "The flavor does not load here, so its fields are not known: the configuration as YAML."
+        )
+        rest = FieldSpec(OTHER, Clean("other" if model else "config"), Kind.YAML, description=about)
+        return ModelFields(model, held, CONFIG, rest)
+
+    def change_flavor(self, flavor: str, model: type[FlavorConfig] | None) -> None:
+        """Another flavor: fields of the same names keep their entries."""
+        old = {spec.key: (spec.kind, self.config.entries[spec.key]) for spec in self.config.specs}
+        self._parked[self._shown] = {key: entry for key, (_, entry) in old.items()}
+        self.own["flavor"] = flavor
+        self.config = self._config_fields(model, flavor)
+        parked = self._parked.get(flavor, {})
+        for spec in self.config.specs:
+            kind, entry = old.get(spec.key, (spec.kind, ABSENT))
+            if spec.key in parked:
+                self.config.put(spec.key, parked[spec.key])
+            elif entry not in (ABSENT, "") and kind is spec.kind and spec.key != OTHER:
+                self.config.put(spec.key, entry)
+
+    def follow(self, source: Component, model: type[FlavorConfig] | None) -> None:
+        """Take a component as the new source, and nothing of what was typed."""
+        self.source = source
+        self.start(source.name, source.flavor, model)
+
+    # Two versions.
+
+    def content(self) -> dict[str, Any]:
+        """What stands here as plain data, `Unreadable` where a text is no value."""
+        read = self.config.read()
+        unread = {
+            spec.name: Unreadable(str(self.config.entry(spec.key)))
+            for spec in self.config.specs
+            if spec.key in read.wrong and spec.key != OTHER
+        }
+        try:
+            labels = value_of(self._labels, self.own["labels"])
+        except ValueError:
+            labels = Unreadable(self.own["labels"])
+        found = {
+            "flavor": self.own["flavor"],
+            "description": self.own["description"] or ABSENT,
+            "labels": labels,
+        }
+        return _without_absent({**found, "config": {**read.data, **unread}})
+
+    def take_in(
+        self,
+        theirs: Component,
+        model: type[FlavorConfig] | None,
+        data: Mapping[str, Any],
+        mine: Collection[str],
+    ) -> None:
+        """Go on from their version, with `data` in the fields. The entries of the fields in `mine` (by key) stay as
+        they were typed."""
+        old_specs = {spec.key: spec for spec in self.specs}
+        kept = {key: self.entry(key) for key in mine if key in old_specs}
+        name = self.own["name"]
+        self.source = theirs
+        self.start(name, theirs.flavor, model if data["flavor"] == theirs.flavor else None)
+        for key in ("flavor", "description"):
+            self.own[key] = kept.get(key, data.get(key, ""))
+        if "labels" in kept:
+            self._labels, self.own["labels"] = old_specs["labels"], kept["labels"]
+        else:
+            self._labels, self.own["labels"] = entry_of(_LABELS, data.get("labels", ABSENT))
+        before = self._config_fields(model, data["flavor"])
+        config = {k: v for k, v in data.get("config", {}).items() if not isinstance(v, Unreadable)}
+        self.config = ModelFields(model, config, CONFIG, before.rest)
+        self.config.source, self.config.initial = before.source, before.initial
+        for place, spec in enumerate(self.config.specs):
+            if spec.key in kept and spec.key != OTHER:
+                self.config.specs = (
+                    *self.config.specs[:place], old_specs[spec.key], *self.config.specs[place + 1 :],
+                )  # fmt: skip
+                self.config.put(spec.key, kept[spec.key])
+
+    # What it describes.
 
     def build(self, taken: Collection[str]) -> Built:
-        """The component that the texts describe, and what is wrong with single fields. `taken` are names in use."""
-        problems: dict[str, str] = {}
+        """The component, and what is wrong with single fields. `taken` are names in use."""
+        problems: dict[str, Wrong] = {}
         values: dict[str, Any] = {}
-        for spec in self.specs:
-            if spec.key == "name":
-                continue
+        for spec in (_DESCRIPTION, self._labels):
             try:
-                values[spec.key] = value_of(spec, self.texts[spec.key])
+                values[spec.key] = value_of(spec, self.own[spec.key])
             except ValueError as error:
-                problems[spec.key] = str(error)
-        name = self.texts["name"]
+                problems[spec.key] = Wrong(str(error))
+        name = self.own["name"]
         if self.adding:
             if not name:
-                problems["name"] = "a name is needed"
+                problems["name"] = Wrong("a name is needed")
             elif not is_name(name):
-                problems["name"] = f"a name has {NAME_RULE}"
+                problems["name"] = Wrong(f"a name has {NAME_RULE}")
             elif name in taken:
-                problems["name"] = f"there is a {self.category.facts.title} {name} already"
+                problems["name"] = Wrong(f"there is a {self.category.facts.title} {name} already")
+        config = self.config.read()
+        problems |= config.wrong
         if problems.keys() - {"name"}:
             return Built(None, problems)
-        config, wrong = self._config(values)
-        problems.update(wrong)
-        component = self._component(name if is_name(name) else "new", values, config, problems)
-        if component is not None and self.model is not None:
-            self._check(component, problems)
+        component = self._component(name if is_name(name) else "new", values, config.data, problems)
+        if component is not None:
+            for key, wrong in self.config.check(component.config).items():
+                problems.setdefault(key, wrong)
         return Built(component if "name" not in problems else None, problems)
 
     def _component(
-        self, name: str, values: Mapping[str, Any], config: dict[str, Any], problems: dict[str, str]
+        self, name: str, values: Mapping[str, Any], config: dict[str, Any], problems: dict[str, Wrong]
     ) -> Component | None:
         from pydantic import ValidationError
 
         from stacktui.operations.values import first_line
 
-        content: dict[str, Any] = {"flavor": values["flavor"], "config": config}
-        if values["description"] is not ABSENT:
-            content["description"] = values["description"]
-        if values["labels"] is not ABSENT:
-            content["labels"] = values["labels"]
+        content: dict[str, Any] = {"flavor": self.own["flavor"], "config": config}
+        for key in ("description", "labels"):
+            if values[key] is not ABSENT:
+                content[key] = values[key]
         try:
             return Component.model_validate({"category": self.category, "name": name, **content})
         except ValidationError as error:
             where = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
-            problems[where if where in self.texts else "flavor"] = first_line(error)
+            problems[where if where in self.own else "flavor"] = Wrong(first_line(error))
             return None
 
-    def _config(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        held = self.source.config if self.source else {}
-        other = values.get(OTHER, ABSENT)
-        if other is not ABSENT and not isinstance(other, dict):
-            return {}, {OTHER: "must be a mapping of keys to values"}
-        found: dict[str, Any] = {}
-        for spec in self.specs:
-            if not spec.key.startswith("config."):
-                continue
-            value = values[spec.key]
-            # What was not typed is not read anew either: the file's own value stays, quotes and all.
-            if not self.touched(spec.key) and spec.name in held and value is not ABSENT:
-                value = held[spec.name]
-            if value is not ABSENT:
-                found[spec.name] = value
-        if other is not ABSENT:
-            found.update(other if self.touched(OTHER) else {k: held.get(k, v) for k, v in other.items()})
-        in_order = [key for key in held if key in found]
-        return {key: found[key] for key in (*in_order, *(k for k in found if k not in held))}, {}
 
-    def _check(self, component: Component, problems: dict[str, str]) -> None:
-        from stacktui.runtime.config import check_config
-
-        assert self.model is not None
-        keys = {spec.key for spec in self.specs}
-        for fault in check_config(self.model, component.config):
-            key = f"config.{fault.path[0]}" if fault.path else OTHER
-            if key not in keys:
-                key = OTHER if OTHER in keys else "flavor"
-            message = fault.message
-            if fault.path and len(fault.path) == 1 and key != OTHER:
-                # The label beside it says the field's name.
-                message = message.removeprefix(f"{fault.path[0]} ")
-            problems.setdefault(key, message)
+def content_of(component: Component) -> dict[str, Any]:
+    """A component as plain data, as `Draft.content` gives it."""
+    return _without_absent(
+        {
+            "flavor": component.flavor,
+            "description": component.description or ABSENT,
+            "labels": dict(component.labels) or ABSENT,
+            "config": dict(component.config),
+        }
+    )
 
 
-def label_of(spec: FieldSpec) -> Clean:
-    """The label with a star where the field is required: never told by colour alone."""
-    return clean(f"{spec.label} *") if spec.required else spec.label
+def _without_absent(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if value is not ABSENT}

@@ -29,6 +29,8 @@ class FormFacts(NamedTuple):
     """References that the active stack's secrets manager can resolve: `{{aws.key}}`."""
     entry: Entry[Component] | None
     """The component that is edited or copied, as it is now; None for a new one, or if it is gone."""
+    moved: Entry[Component] | None = None
+    """If it is gone: another one of the category that holds the same bytes."""
 
 
 class Opening(NamedTuple):
@@ -38,8 +40,10 @@ class Opening(NamedTuple):
     draft: Draft
 
 
-def read_facts(session: Session, category: Category, name: str | None) -> FormFacts:
-    """Blocks: reads files, and asks the secrets manager for its names."""
+def read_facts(
+    session: Session, category: Category, name: str | None, base: Entry[Component] | None = None
+) -> FormFacts:
+    """Blocks: reads files, and asks the secrets manager for its names. `base` is what a form was made from."""
     snapshot = session.snapshot()
     registry = session.registry()
     flavors = tuple(
@@ -52,18 +56,26 @@ def read_facts(session: Session, category: Category, name: str | None) -> FormFa
         if found.category is category
     )
     entry = snapshot.components.get(ComponentId(category, name)) if name is not None else None
-    return FormFacts(flavors, taken, _secrets(session, category), entry)
+    # A secrets manager's own secrets would have to come from another one.
+    secrets = () if category is Category.SECRETS_MANAGER else secret_references(session)
+    moved = None
+    if entry is None and base is not None:
+        moved = next(
+            (found for id_, found in snapshot.components.items()
+             if id_.category is category and found.raw == base.raw and not found.stale),
+            None,
+        )  # fmt: skip
+    return FormFacts(flavors, taken, secrets, entry, moved)
 
 
-def _secrets(session: Session, category: Category) -> tuple[str, ...]:
+def secret_references(session: Session) -> tuple[str, ...]:
+    """References that the active stack's secrets manager can resolve, as `{{aws.key}}`; none where there is no stack,
+    no manager, or one that does not answer: names can still be typed. Blocks."""
     from stacktui.operations.secret import list_
 
-    if category is Category.SECRETS_MANAGER:
-        return ()
     try:
         found = list_(session).secrets
     except Exception:
-        # No stack, no manager, or one that does not answer: the names can still be typed.
         return ()
     return tuple("{{" + f"{row.name}.{key}" + "}}" for row in found if row.exists for key in row.keys)
 

@@ -1,35 +1,50 @@
-"""A flavor's config model as fields of a form: what each is, and its value as text and back.
+"""The fields of a pydantic model as fields of a form: what each is, and how it is typed in.
 
-Nothing here draws. Used by the component form.
+Nothing here draws. Used by the forms; values as text and back are in `form_entries`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from stacktui.model.text import Clean, clean, clean_block
-from stacktui.operations.fields import MASK, FieldPart, config_fields, shown_config
-from stacktui.operations.values import parsed
+from stacktui.model.text import Clean, clean
+from stacktui.operations.fields import FieldPart, config_fields, model_schema
 
 if TYPE_CHECKING:
-    from stacktui.categories.base import FlavorConfig
+    from pydantic import BaseModel
+
+    ModelClass = type[BaseModel]
 
 
 class Kind(StrEnum):
     """How a field is typed in."""
 
     TEXT = "text"
+    NUMBER = "number"
+    """One line that holds a number; `+` and `-` step it."""
     SCALAR = "scalar"
-    """One line that is read as YAML: numbers, or one of several types."""
+    """One line that is read as YAML: one of several types, as `64MiB` or a number."""
     CHOICE = "choice"
     LINES = "lines"
-    """A list of texts, one a line."""
+    """A list of texts or numbers, one a line."""
     PAIRS = "pairs"
-    """A mapping of texts, `key: value` on each line."""
+    """A mapping of texts or numbers, `key: value` on each line."""
+    MODEL = "model"
+    """A nested model, edited in a form of its own."""
+    MODELS = "models"
+    """A list of nested models, each a row that opens in a form of its own."""
+    MAPPING = "mapping"
+    """A mapping whose values are models, lists or anything: rows by key."""
     YAML = "yaml"
     """Anything else, as YAML over several lines."""
+
+
+PathKind = Literal["", "any", "file", "folder"]
+_PATHS: Mapping[str, PathKind] = {
+    "path": "any", "file-path": "file", "directory-path": "folder", "new-path": "any",
+}  # fmt: skip
 
 
 class Choice(NamedTuple):
@@ -39,6 +54,10 @@ class Choice(NamedTuple):
     """As it is held in the form; empty leaves the field out."""
     label: Clean
     help: Clean = Clean("")
+
+
+Choices = Mapping[str, tuple[Choice, ...]]
+"""Values that are offered for fields, by the field's path, as `resources.gpu`."""
 
 
 class FieldSpec(NamedTuple):
@@ -55,12 +74,35 @@ class FieldSpec(NamedTuple):
     description: str = ""
     secretable: bool = False
     choices: tuple[Choice, ...] = ()
+    """All values of a choice; of another kind those that are offered."""
     item_is_text: bool = True
-    """Of a list: items are texts and not read as YAML."""
+    """Of a list or mapping: items are texts and not read as YAML."""
+    bounds: str = ""
+    """`1 to 256`, `more than 0`."""
+    path: PathKind = ""
+    """Of a text: whether it names a file or folder, which can then be completed."""
+    masked: bool = False
+    """Whether what is typed is not shown."""
+    model: ModelClass | None = None
+    """Of a nested model, of a list's rows, of a mapping's values where they are models."""
+    inner: Any = None
+    """Of a mapping's values that are no models: their annotation."""
+    nested_choices: Choices = {}
+    """Values that are offered for fields of the nested model."""
 
     @property
     def multiline(self) -> bool:
         return self.kind in (Kind.LINES, Kind.PAIRS, Kind.YAML)
+
+    @property
+    def structured(self) -> bool:
+        """Whether its entry is plain data and not a text."""
+        return self.kind in (Kind.MODEL, Kind.MODELS, Kind.MAPPING)
+
+    @property
+    def scalar(self) -> bool:
+        """Whether its text is one line that is read as YAML."""
+        return self.kind in (Kind.NUMBER, Kind.SCALAR)
 
     @property
     def name(self) -> str:
@@ -68,8 +110,8 @@ class FieldSpec(NamedTuple):
         return self.key.removeprefix("config.")
 
     def about(self) -> Clean:
-        """`whole number · required`, or with the default that counts when it is left empty."""
-        kind = _KINDS.get(self.kind, self.type)
+        """`whole number · 1 to 256 · required`, or with the default that counts when it is left empty."""
+        kind = " · ".join(part for part in (_KINDS.get(self.kind, self.type), self.bounds) if part)
         if self.required:
             return clean(f"{kind} · required")
         if self._says_nothing:
@@ -90,6 +132,9 @@ class FieldSpec(NamedTuple):
 _KINDS = {
     Kind.LINES: "a list, one item a line",
     Kind.PAIRS: "a mapping, key: value on each line",
+    Kind.MODEL: "fields in a form of their own",
+    Kind.MODELS: "a list, each row a form of its own",
+    Kind.MAPPING: "a mapping, each row a form of its own",
     Kind.YAML: "YAML over several lines",
 }
 
@@ -98,59 +143,165 @@ class _Absent:
     def __repr__(self) -> str:
         return "ABSENT"
 
+    def __copy__(self) -> _Absent:
+        return self
+
+    def __deepcopy__(self, _: Any) -> _Absent:
+        return self
+
 
 ABSENT: Any = _Absent()
 """The value of a field that is left empty: its key does not stand in the file."""
 
 
-def config_specs(model: type[FlavorConfig]) -> tuple[FieldSpec, ...]:
-    """The fields of a config model, in its order."""
-    schema = model.model_json_schema()
-    properties: Mapping[str, Any] = schema.get("properties", {})
-    definitions: Mapping[str, Any] = schema.get("$defs", {})
-    return tuple(_spec(part, properties.get(part.name, {}), definitions) for part in config_fields(model))
+def specs_of(
+    model: type[BaseModel], *, prefix: str = "", choices: Choices | None = None
+) -> tuple[FieldSpec, ...]:
+    """The fields of a model, in its order; their keys begin with `prefix`."""
+    properties, definitions = model_schema(model)
+    return tuple(
+        _offered(_spec(part, properties.get(part.name, {}), definitions, model, prefix), choices or {})
+        for part in config_fields(model)
+    )
 
 
-def _spec(part: FieldPart, schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> FieldSpec:
+def _spec(
+    part: FieldPart,
+    schema: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    model: type[BaseModel],
+    prefix: str,
+) -> FieldSpec:
     arms = _arms(schema, definitions)
     kinds = {_json_kind(arm) for arm in arms} - {"null"}
     values = [value for arm in arms for value in arm.get("enum", [arm["const"]] if "const" in arm else [])]
     spec = FieldSpec(
-        f"config.{part.name}", clean(part.name), Kind.TEXT, part.required, part.type, part.default,
-        part.description, part.secretable,
+        f"{prefix}{part.name}", clean(part.name), Kind.TEXT, part.required, part.type, part.default,
+        part.description, part.secretable, bounds=_bounds(arms),
     )  # fmt: skip
     if kinds == {"choice"} and all(isinstance(value, str) for value in values):
         return spec._replace(
             kind=Kind.CHOICE,
             type="choice",
-            choices=(*_left_out(part), *(Choice(value, clean(value)) for value in values)),
+            choices=(*_left_out(spec), *(Choice(value, clean(value)) for value in values)),
         )
     if kinds == {"boolean"}:
         both = (Choice("true", Clean("yes")), Choice("false", Clean("no")))
-        return spec._replace(kind=Kind.CHOICE, type="yes or no", choices=(*_left_out(part), *both))
+        return spec._replace(kind=Kind.CHOICE, type="yes or no", choices=(*_left_out(spec), *both))
     if kinds == {"string"}:
-        return spec
+        return _text_spec(spec, [schema, *arms])
+    if kinds <= {"integer", "number"} and kinds:
+        return spec._replace(kind=Kind.NUMBER, type="number" if "number" in kinds else "whole number")
     if kinds == {"array"}:
-        items = [_json_kind(arm) for arm in _arms(_array(arms).get("items", {}), definitions)]
-        if items and set(items) <= {"string", "integer", "number"}:
-            return spec._replace(kind=Kind.LINES, item_is_text=set(items) == {"string"})
-        return spec._replace(kind=Kind.YAML)
+        return _list_spec(spec, arms, definitions, model, part.name)
     if kinds == {"object"}:
-        inner = next(arm for arm in arms if _json_kind(arm) == "object")
-        rest = inner.get("additionalProperties")
-        texts = isinstance(rest, dict) and not inner.get("properties") and rest.get("type") == "string"
-        return spec._replace(kind=Kind.PAIRS if texts else Kind.YAML)
-    if kinds & {"array", "object", "any"}:
+        return _object_spec(spec, arms, definitions, model, part.name)
+    if kinds & {"array", "object", "any"} or not kinds:
         return spec._replace(kind=Kind.YAML)
     return spec._replace(kind=Kind.SCALAR)
 
 
-def _left_out(part: FieldPart) -> tuple[Choice, ...]:
-    if part.required:
+def _text_spec(spec: FieldSpec, schemas: list[Mapping[str, Any]]) -> FieldSpec:
+    formats = [str(found["format"]) for found in schemas if "format" in found]
+    path: PathKind = next((_PATHS[name] for name in formats if name in _PATHS), "")
+    kind: dict[PathKind, str] = {"any": "path", "file": "path of a file", "folder": "path of a folder"}
+    return spec._replace(path=path, masked="password" in formats, type=kind.get(path, spec.type))
+
+
+def _list_spec(
+    spec: FieldSpec,
+    arms: list[Mapping[str, Any]],
+    definitions: Mapping[str, Any],
+    model: type[BaseModel],
+    name: str,
+) -> FieldSpec:
+    from stacktui.runtime.config import models_at
+
+    found = next(arm for arm in arms if _json_kind(arm) == "array")
+    item_arms = _arms(found.get("items", {}), definitions)
+    items = {_json_kind(arm) for arm in item_arms}
+    if items == {"choice"}:
+        words = [word for arm in item_arms for word in arm.get("enum", [arm.get("const")])]
+        if all(isinstance(word, str) for word in words):
+            return spec._replace(kind=Kind.LINES, choices=tuple(Choice(word, clean(word)) for word in words))
+    if items and items <= {"string", "integer", "number"}:
+        return spec._replace(kind=Kind.LINES, item_is_text=items == {"string"})
+    models = models_at(model, (name, 0))
+    if items == {"object"} and len(models) == 1:
+        return spec._replace(kind=Kind.MODELS, model=models[0])
+    return spec._replace(kind=Kind.YAML)
+
+
+def _object_spec(
+    spec: FieldSpec,
+    arms: list[Mapping[str, Any]],
+    definitions: Mapping[str, Any],
+    model: type[BaseModel],
+    name: str,
+) -> FieldSpec:
+    from stacktui.runtime.config import annotations_at, models_at
+
+    found = next(arm for arm in arms if _json_kind(arm) == "object")
+    if len(models := models_at(model, (name,))) == 1:
+        return spec._replace(kind=Kind.MODEL, model=models[0])
+    if models or found.get("properties"):
+        return spec._replace(kind=Kind.YAML)
+    rest = found.get("additionalProperties")
+    kinds = {_json_kind(arm) for arm in _arms(rest, definitions)} if isinstance(rest, Mapping) else set()
+    if kinds and kinds <= {"string", "integer", "number"}:
+        return spec._replace(kind=Kind.PAIRS, item_is_text=kinds == {"string"})
+    if len(models := models_at(model, (name, ""))) == 1:
+        return spec._replace(kind=Kind.MAPPING, model=models[0])
+    inner = next(iter(annotations_at(model, (name, ""))), Any)
+    return spec._replace(kind=Kind.MAPPING, inner=inner)
+
+
+def _offered(spec: FieldSpec, choices: Choices) -> FieldSpec:
+    """The field with the values that its form offers."""
+    own = choices.get(spec.name)
+    inside = {
+        path.partition(".")[2]: found for path, found in choices.items() if path.startswith(f"{spec.name}.")
+    }
+    if inside:
+        spec = spec._replace(nested_choices=inside)
+    if own is None:
+        return spec
+    if spec.kind is Kind.TEXT:
+        left_out = () if any(not choice.text for choice in own) else _left_out(spec)
+        return spec._replace(kind=Kind.CHOICE, type="choice", choices=(*left_out, *own))
+    return spec._replace(choices=own)
+
+
+def _left_out(spec: FieldSpec) -> tuple[Choice, ...]:
+    if spec.required:
         return ()
-    if part.default is None:
+    if spec.default in (None, ""):
         return (Choice("", Clean("not set")),)
-    return (Choice("", clean(f"{shown_value(part.default)} (default)")),)
+    return (Choice("", clean(f"{shown_value(spec.default)} (default)")),)
+
+
+def _bounds(arms: list[Mapping[str, Any]]) -> str:
+    """The bounds of a number, or of how many items a list has."""
+    for arm in arms:
+        for least, most, above, below, what in (
+            ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", ""),
+            ("minItems", "maxItems", "", "", " items"),
+        ):
+            low = _number(arm.get(least)) or (f"more than {_number(arm.get(above))}" if above in arm else "")
+            high = _number(arm.get(most)) or (f"less than {_number(arm.get(below))}" if below in arm else "")
+            if not low and not high:
+                continue
+            if least in arm and most in arm:
+                return f"{low} to {high}{what}" if low != high else f"{low}{what}"
+            parts = [f"at least {low}" if least in arm else low, f"at most {high}" if most in arm else high]
+            return " and ".join(part for part in parts if part) + what
+    return ""
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _arms(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -169,10 +320,6 @@ def _json_kind(schema: Mapping[str, Any]) -> str:
     return str(schema.get("type", "any"))
 
 
-def _array(arms: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-    return next(arm for arm in arms if _json_kind(arm) == "array")
-
-
 def shown_value(value: Any) -> str:
     """A default, for people."""
     if isinstance(value, bool):
@@ -180,125 +327,3 @@ def shown_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in value)
     return str(value)
-
-
-# Values as text, and back.
-
-
-def text_of(spec: FieldSpec, value: Any) -> tuple[FieldSpec, str]:
-    """The text that stands for a value, and the spec that reads it back: one that the field's own way of writing
-    cannot express is written as YAML."""
-    if value is ABSENT:
-        return spec, ""
-    if spec.kind in (Kind.TEXT, Kind.SCALAR, Kind.CHOICE):
-        text = _scalar_text(value)
-        plain = spec.kind is Kind.TEXT and isinstance(value, str)
-        if plain and "\n" not in value:
-            return spec, value
-        if spec.kind is Kind.CHOICE and text in {choice.text for choice in spec.choices}:
-            return spec, text
-        if not isinstance(value, (dict, list, tuple, str)) or (
-            spec.kind is Kind.SCALAR and _same(text, value)
-        ):
-            return spec._replace(kind=Kind.SCALAR), text
-        return spec._replace(kind=Kind.YAML), yaml_text(value)
-    if spec.kind is Kind.LINES and isinstance(value, (list, tuple)):
-        texts = not spec.item_is_text or all(isinstance(item, str) for item in value)
-        if texts and all(map(_plain_item, value)):
-            return spec, "\n".join(map(_scalar_text, value))
-    if spec.kind is Kind.PAIRS and isinstance(value, Mapping) and all(map(_plain_pair, value.items())):
-        return spec, "\n".join(f"{key}: {item}" for key, item in value.items())
-    return spec._replace(kind=Kind.YAML), yaml_text(value)
-
-
-def value_of(spec: FieldSpec, text: str) -> Any:
-    """The value that a text stands for; `ABSENT` for an empty one. Raises ValueError with what is wrong."""
-    if spec.kind is Kind.TEXT:
-        return text or ABSENT
-    if not text.strip():
-        return ABSENT
-    if spec.kind is Kind.CHOICE:
-        return {"true": True, "false": False}.get(text, text) if spec.type == "yes or no" else text
-    if spec.kind is Kind.SCALAR:
-        return parsed(text.strip())
-    lines = [line for line in text.split("\n") if line.strip()]
-    if spec.kind is Kind.LINES:
-        items = [line.strip().removeprefix("- ").strip() for line in lines]
-        return items if spec.item_is_text else [parsed(item) for item in items]
-    if spec.kind is Kind.PAIRS:
-        return dict(_pair(line) for line in lines)
-    return _yaml_value(text)
-
-
-def _pair(line: str) -> tuple[str, str]:
-    key, colon, value = line.partition(":")
-    if not colon or not key.strip():
-        raise ValueError(f"{line.strip()!r} is not of the form key: value")
-    return key.strip(), value.strip()
-
-
-def _plain_item(item: Any) -> bool:
-    if isinstance(item, bool) or not isinstance(item, (str, int, float)):
-        return False
-    text = str(item)
-    return bool(text) and text == text.strip() and "\n" not in text and not text.startswith("- ")
-
-
-def _plain_pair(pair: tuple[Any, Any]) -> bool:
-    key, value = pair
-    if not isinstance(key, str) or not isinstance(value, str):
-        return False
-    return (
-        bool(key)
-        and key == key.strip()
-        and ":" not in key
-        and value == value.strip()
-        and "\n" not in value + key
-    )
-
-
-def _scalar_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-def _same(text: str, value: Any) -> bool:
-    found = parsed(text)
-    return type(found) is type(value) and bool(found == value)
-
-
-def yaml_text(value: Any) -> str:
-    """A value as YAML in block style, as the file would hold it."""
-    from stacktui.workspace.yaml_writer import document
-
-    if isinstance(value, Mapping):
-        return document(dict(value)).rstrip("\n") if value else "{}"
-    # A list stands under a key in a file; here it stands alone.
-    lines = document({"x": value}).rstrip("\n").split("\n")
-    if len(lines) == 1:
-        return lines[0].removeprefix("x:").strip()
-    body = lines[1:]
-    indent = min(len(line) - len(line.lstrip(" ")) for line in body if line.strip())
-    return "\n".join(line[indent:] for line in body)
-
-
-def _yaml_value(text: str) -> Any:
-    from stacktui.workspace.yaml_reader import YamlProblem, read_yaml
-
-    try:
-        found = read_yaml(text.encode("utf-8", "surrogateescape")).value
-    except YamlProblem as problem:
-        where = f"line {problem.line}: " if problem.line else ""
-        raise ValueError(f"{where}{problem.message}") from None
-    return ABSENT if found is None else found
-
-
-def showable(text: str) -> bool:
-    """Whether a text can be shown and typed as it is; one with control characters cannot."""
-    return clean_block(text) == text and "\r" not in text
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a field of that name may hold a credential, where a reference may stand in it."""
-    return bool(shown_config({name: "x"}, None)[name] == MASK)

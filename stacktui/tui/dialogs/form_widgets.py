@@ -1,9 +1,8 @@
-"""The widgets of a form: one line of text, one of several, several lines, a button; each in a row with its label and
-what is wrong with it. Used by the component form."""
+"""A form's rows: a field with its label and what is wrong with it; a field of choices; a button. Used by every form."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -12,46 +11,52 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
-from textual.widgets.text_area import Edit, EditResult
 
-from stacktui.model.secretref import references
 from stacktui.model.text import Clean, clean, clean_block
-from stacktui.tui.dialogs.form_draft import label_of
-from stacktui.tui.dialogs.form_fields import Choice, FieldSpec, Kind, looks_secret, showable
+from stacktui.tui.dialogs.form_entries import looks_secret, same_entry, showable
+from stacktui.tui.dialogs.form_fields import Choice, FieldSpec, Kind
+from stacktui.tui.dialogs.form_lines import Completion, Done, LineField, LinesField, NumberField
+from stacktui.tui.dialogs.form_nested import DataChanged, ModelField, RowsField
+from stacktui.tui.dialogs.form_state import Wrong
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import glyph
-from stacktui.tui.widgets.filterline import QuietInput
 
 _LIST_FROM = 4
 """From so many choices on, space lists them instead of going to the next."""
-_MOST_LINES = 8
 _CARELESS = "this will stand in the file for everyone to read; write a reference, as {{name.key}}"
+
+Paths = Callable[[FieldSpec, str], Any]
+"""Gives, awaited, the paths that a begun one may become."""
+
+
+def label_of(spec: FieldSpec) -> Clean:
+    """The label with a star where the field is required: never told by colour alone."""
+    return clean(f"{spec.label} *") if spec.required else spec.label
 
 
 class FormRow(Vertical):
     """A field of the form."""
 
     class Changed(Message):
-        """The text of a field changed."""
+        """What stands in a field changed."""
 
-        def __init__(self, row: FormRow, text: str) -> None:
+        def __init__(self, row: FormRow, entry: Any) -> None:
             super().__init__()
             self.row = row
-            self.text = text
+            self.entry = entry
 
-    class Done(Message):
-        """Enter was pressed: go to the next field."""
-
-    def __init__(self, spec: FieldSpec, text: str, suggestions: Sequence[str] = ()) -> None:
+    def __init__(
+        self, spec: FieldSpec, entry: Any, secrets: Sequence[str] = (), paths: Paths | None = None
+    ) -> None:
         super().__init__(classes="form-row")
         self.spec = spec
-        self.text = text
-        self.locked = not showable(text)
+        self.entry = entry
+        self.locked = not showable(entry)
         """Whether it holds characters that cannot be typed here; it keeps them."""
-        self._suggestions = suggestions
+        self._secrets = secrets
+        self._paths = paths
         self._problem = ""
 
     def compose(self) -> ComposeResult:
@@ -63,45 +68,73 @@ class FormRow(Vertical):
         yield problem
 
     def _field(self) -> Widget:
-        spec, text = self.spec, clean_block(self.text)
+        spec = self.spec
+        if spec.kind is Kind.MODEL:
+            return ModelField(spec, self.entry)
+        if spec.structured:
+            return RowsField(spec, self.entry)
+        text = clean_block(self.entry)
         if spec.kind is Kind.CHOICE:
             return ChoiceField(spec.choices, text)
         if spec.multiline:
             return LinesField(text, spec.placeholder(), disabled=self.locked)
+        if spec.kind is Kind.NUMBER:
+            whole = spec.type == "whole number"
+            return NumberField(
+                clean(text), spec.placeholder(), whole=whole, secretable=spec.secretable, disabled=self.locked,
+                completion=self._completion(),
+            )  # fmt: skip
         return LineField(
-            clean(text), spec.placeholder(),
-            secretable=spec.secretable, suggestions=self._suggestions, disabled=self.locked,
+            clean(text), spec.placeholder(), secretable=spec.secretable, masked=spec.masked, disabled=self.locked,
+            completion=self._completion(),
         )  # fmt: skip
+
+    def _completion(self) -> Completion | None:
+        spec, paths = self.spec, self._paths
+        offered = [choice.text for choice in spec.choices]
+        secrets = self._secrets if spec.secretable else ()
+        look = (lambda begun: paths(spec, begun)) if spec.path and paths is not None else None
+        return Completion(secrets, offered, look) if secrets or offered or look else None
+
+    def offer_secrets(self, secrets: Sequence[str]) -> None:
+        """Other references to secrets can be completed."""
+        self._secrets = secrets
+        if self.spec.secretable and isinstance(self.field, LineField):
+            self.field.suggester = self._completion()
 
     @property
     def field(self) -> Widget:
         """The widget that takes the focus."""
-        return self.query_one("LineField, LinesField, ChoiceField")
+        return self.query_one("LineField, LinesField, ChoiceField, ModelField, RowsField")
 
-    def problem(self, text: str) -> None:
+    def problem(self, wrong: Wrong | None) -> None:
         """Say what is wrong with the field, or nothing."""
-        careless = not text and self._is_careless
-        said = text or (_CARELESS if careless else "")
+        careless = wrong is None and self._is_careless
+        said = wrong.text if wrong is not None else _CARELESS if careless else ""
+        field = self.field
+        if isinstance(field, RowsField):
+            field.point_at(wrong.rows if wrong is not None else frozenset())
         if said != self._problem:
             self._problem = said
             line = self.query_one(".form-problem", Static)
             line.display = bool(said)
             line.update(Content(f"{'!' if careless else glyph('✗')} {clean(said)}"))
             line.set_class(careless, "-careless")
-            self.set_class(bool(text), "-wrong")
+            self.set_class(wrong is not None, "-wrong")
 
     @property
     def _is_careless(self) -> bool:
         """Whether a secret is written where a reference to it belongs."""
-        name, text = self.spec.name, self.text
-        return self.spec.secretable and bool(text) and "{" not in text and looks_secret(name)
+        spec, entry = self.spec, self.entry
+        plain = isinstance(entry, str) and bool(entry) and "{" not in entry
+        return spec.secretable and plain and looks_secret(spec.name)
 
-    def take(self, text: str) -> None:
-        """The field's widget holds another text."""
-        if text != self.text and not self.locked:
+    def take(self, entry: Any) -> None:
+        """The field's widget holds something else."""
+        if not same_entry(entry, self.entry) and not self.locked:
             # A plain text: what was cleaned for the screen has a type that no file is written from.
-            self.text = str(text)
-            self.post_message(self.Changed(self, self.text))
+            self.entry = str(entry) if isinstance(entry, str) else entry
+            self.post_message(self.Changed(self, self.entry))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -111,89 +144,21 @@ class FormRow(Vertical):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Done())
+        self.post_message(Done())
 
     @on(TextArea.Changed)
     def _lines_typed(self, event: TextArea.Changed) -> None:
         event.stop()
         self.take(event.text_area.text)
 
-
-class LineField(QuietInput):
-    """One line. It hides a secret value that was written where a reference belongs."""
-
-    def __init__(
-        self,
-        value: str,
-        placeholder: Clean = Clean(""),
-        *,
-        secretable: bool = False,
-        suggestions: Sequence[str] = (),
-        disabled: bool = False,
-    ) -> None:
-        super().__init__(value=value, placeholder=placeholder)
-        self.disabled = disabled
-        self._secretable = secretable
-        if suggestions:
-            self.suggester = SuggestFromList(suggestions)
-        self._mask()
-
-    def _mask(self) -> None:
-        value = self.value
-        self.password = (
-            self._secretable and bool(value) and not references(value) and not value.startswith("{")
-        )
-
-    @on(Input.Changed)
-    def _masked(self) -> None:
-        if self._secretable:
-            self._mask()
-
-    def replace(self, text: str, start: int, end: int) -> None:
-        # What is pasted may hold anything.
-        super().replace(clean(text), start, end)
-
-
-class LinesField(TextArea):
-    """Several lines, as high as its text. Enter on an empty last line goes on to the next field."""
-
-    def __init__(self, text: str, placeholder: Clean = Clean(""), *, disabled: bool = False) -> None:
-        super().__init__(
-            text,
-            compact=True,
-            highlight_cursor_line=False,
-            disabled=disabled,
-            placeholder=Content(placeholder),
-        )
-        self.cursor_blink = False
-        self._fit()
-
-    def edit(self, edit: Edit) -> EditResult:
-        edit.text = clean_block(edit.text)
-        return super().edit(edit)
-
-    def _fit(self) -> None:
-        self.styles.height = min(_MOST_LINES, max(1, self.document.line_count))
-
-    @on(TextArea.Changed)
-    def _changed(self) -> None:
-        self._fit()
-
-    async def _on_key(self, event: events.Key) -> None:
-        lines = self.document.lines
-        at_end = self.cursor_location[0] == len(lines) - 1
-        if event.key == "enter" and at_end and not lines[-1].strip():
-            event.stop()
-            event.prevent_default()
-            if len(lines) > 1:
-                self.delete((len(lines) - 2, len(lines[-2])), self.document.end)
-            self.post_message(FormRow.Done())
-            return
-        await super()._on_key(event)
+    @on(DataChanged)
+    def _nested(self, event: DataChanged) -> None:
+        event.stop()
+        self.take(event.data)
 
 
 class ChoiceField(Widget, can_focus=True):
-    """One of several values: arrows change it, space lists them."""
+    """One of several values: arrows change it, a letter goes to the next that starts with it, space lists them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("choicefield.next", "right,l", "turn(1)", "next", rank=150, help="The next value."),
@@ -227,10 +192,24 @@ class ChoiceField(Widget, can_focus=True):
         place = self.choices.index(self.chosen)
         self.choose(self.choices[(place + by) % len(self.choices)].text)
 
+    async def _on_key(self, event: events.Key) -> None:
+        letter = (event.character or "").casefold()
+        if letter.isalnum() and letter not in ("h", "l"):
+            place = self.choices.index(self.chosen)
+            after = [*self.choices[place + 1 :], *self.choices[: place + 1]]
+            found = next((c for c in after if c.text and c.label.casefold().startswith(letter)), None)
+            if found is not None:
+                event.stop()
+                self.choose(found.text)
+
     def action_list(self) -> None:
         if len(self.choices) < _LIST_FROM:
             self.action_turn(1)
-            return
+        else:
+            self.list_all()
+
+    def list_all(self) -> None:
+        """Let one be chosen from a list."""
         from stacktui.tui.dialogs.simple import ChoiceDialog
 
         items = [(choice.text or "\0", choice.label, choice.help) for choice in self.choices]
@@ -243,7 +222,7 @@ class ChoiceField(Widget, can_focus=True):
         app.ask(ChoiceDialog("choose", items, current=self.value or "\0"), answered)
 
     def action_done(self) -> None:
-        self.post_message(FormRow.Done())
+        self.post_message(Done())
 
     def on_click(self) -> None:
         self.action_list()

@@ -7,21 +7,82 @@ refusal or somebody else's edit loses nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stacktui.model.diagnostic import Diagnostic, Severity
 from stacktui.model.text import Clean, clean, clean_block
-from stacktui.tui.dialogs.diff import ConflictDialog, DiffDialog, Verdict
+from stacktui.tui.dialogs.diff import DiffDialog
 from stacktui.tui.marks import glyph
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from stacktui.model.component import ComponentId
+    from stacktui.model.diagnostic import Fix
     from stacktui.operations.documents import ChangeDocument
     from stacktui.operations.session import Session
     from stacktui.tui.app import WorkbenchApp
     from stacktui.workspace.changes import Change, FileEdit
-    from stacktui.workspace.reading import Entry
+
+
+def save_fix(app: WorkbenchApp, fix: Fix, failed: Callable[[Clean], Any]) -> None:
+    """Do what a finding's fix says, after its diff, and the name where it changes a protected stack."""
+
+    def build(session: Session) -> Change:
+        from stacktui.workspace.edits import apply_fix
+
+        return apply_fix(session.workspace, fix)
+
+    save(
+        app,
+        build,
+        saved=lambda document: app.toast(clean(document.title)),
+        failed=failed,
+        guarded=lambda session: guarded_file(session, fix.file),
+    )
+
+
+class Guarded(NamedTuple):
+    """What is to be changed changes a protected stack with it."""
+
+    name: str
+    """What is to be typed."""
+    why: str
+    """`alerter 'oncall' fills the protected stack prod`."""
+
+
+def guarded_component(session: Session, id_: ComponentId) -> Guarded | None:
+    """Whether a component fills a protected stack. Reads files: call it in a thread."""
+    from stacktui.operations.references import protected_users, stands_in
+
+    stacks = protected_users(session.snapshot(), id_)
+    why = f"{id_.category.facts.title} {id_.name!r} {stands_in(stacks, 'fills')}"
+    return Guarded(",".join(stacks), why) if stacks else None
+
+
+def guarded_parent(session: Session, name: str) -> Guarded | None:
+    """Whether a stack is a parent of a protected one. Reads files: call it in a thread."""
+    from stacktui.operations.references import protected_children, stands_in
+
+    stacks = protected_children(session.snapshot(), name)
+    why = f"stack {name!r} {stands_in(stacks, 'is a parent of')}"
+    return Guarded(",".join(stacks), why) if stacks else None
+
+
+def guarded_file(session: Session, file: Path) -> Guarded | None:
+    """Whether what a file holds is a protected stack, a parent of one, or a component that fills one."""
+    from stacktui.operations.references import protected_stacks
+
+    snapshot = session.snapshot()
+    for name, entry in snapshot.stacks.items():
+        if entry.file == file:
+            if protected_stacks(snapshot, [name]):
+                return Guarded(name, f"stack {name!r} is protected")
+            return guarded_parent(session, name)
+    for id_, component in snapshot.components.items():
+        if component.file == file:
+            return guarded_component(session, id_)
+    return None
 
 
 def save(
@@ -33,8 +94,10 @@ def save(
     conflict: Callable[[FileEdit], Any] | None = None,
     unchanged: Callable[[], Any] | None = None,
     note: Clean | str = "",
+    guarded: Callable[[Session], Guarded | None] = lambda _: None,
 ) -> None:
-    """Build a change in a thread, show its diff, apply it when accepted.
+    """Build a change in a thread, show its diff, apply it when accepted. `guarded` says, in the same thread, whether
+    a name is to be typed after that, because of a protected stack.
 
     Exactly one of the callbacks is called on the event loop, none if the diff was left. `conflict` gets the edit
     whose file is no longer what the change was made from; `unchanged` is for a change that changes no byte.
@@ -43,14 +106,31 @@ def save(
 
     session = app.session
 
-    def built(change: Any, error: BaseException | None) -> None:
+    def built(found: Any, error: BaseException | None) -> None:
         if error is not None:
             failed(one_line(error))
-        elif change.empty:
+            return
+        change, guard = found
+        if change.empty:
             (unchanged or (lambda: failed(Clean("nothing differs from the file"))))()
         else:
             diff = clean_block(change.diff(session.workspace.root))
-            app.ask(DiffDialog(clean(change.title), diff, note), lambda yes: write(change) if yes else None)
+            app.ask(
+                DiffDialog(clean(change.title), diff, note),
+                lambda yes: accepted(change, guard) if yes else None,
+            )
+
+    def accepted(change: Change, guard: Guarded | None) -> None:
+        if guard is None:
+            write(change)
+            return
+        from stacktui.tui.dialogs.simple import NameDialog
+
+        text = clean_block(f"{guard.why}. Type its name, {guard.name}, to go on.")
+        app.ask(
+            NameDialog(guard.name, clean(guard.name), text=text),
+            lambda typed: write(change) if typed else None,
+        )
 
     def write(change: Change) -> None:
         def work() -> Any:
@@ -71,7 +151,7 @@ def save(
         else:
             failed(one_line(error))
 
-    app.background.submit(lambda: build(session), built)
+    app.background.submit(lambda: (build(session), guarded(session)), built)
 
 
 def errors_note(findings: Iterable[Diagnostic]) -> Clean:
@@ -81,39 +161,3 @@ def errors_note(findings: Iterable[Diagnostic]) -> Clean:
     if len(errors) > 3:
         lines.append(f"  and {len(errors) - 3} more errors")
     return clean_block("\n".join(lines))
-
-
-def show_versions(
-    app: WorkbenchApp,
-    build: Callable[[Session], Change],
-    theirs: Entry[Any],
-    *,
-    failed: Callable[[Clean], Any],
-    then: Callable[[Verdict], Any],
-) -> None:
-    """Show what is on disk against what would be written, and ask what to keep. `then` is not called if it was left."""
-    from stacktui.tui.doing import one_line
-
-    session = app.session
-
-    def built(change: Any, error: BaseException | None) -> None:
-        if error is not None:
-            failed(one_line(error))
-        else:
-            _ask(app, theirs.file, theirs.raw, change.edits[0].after, then)
-
-    app.background.submit(lambda: build(session), built)
-
-
-def _ask(
-    app: WorkbenchApp, file: Path, theirs: bytes, mine: bytes | None, then: Callable[[Verdict], Any]
-) -> None:
-    from stacktui.operations.documents import relative
-    from stacktui.workspace.changes import Change, FileEdit
-
-    root = app.session.workspace.root
-    diff = Change("", (FileEdit(file, theirs, mine),)).diff(root) or "Both say the same.\n"
-    app.ask(
-        ConflictDialog(clean(relative(file, root)), clean_block(diff)),
-        lambda verdict: then(verdict) if verdict else None,
-    )

@@ -18,6 +18,7 @@ from stacktui.tui.dialogs.base import Dialog
 from stacktui.tui.keys import bind
 from stacktui.tui.widgets.filterline import QuietInput
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
+from stacktui.tui.widgets.secretinput import SecretInput
 
 
 class ConfirmDialog(Dialog[bool]):
@@ -51,7 +52,7 @@ class PromptDialog(Dialog[str]):
         check: Callable[[str], str | None] | None = None,
         secret: bool = False,
     ) -> None:
-        """`check` says what is wrong with a text, or None; `secret` shows stars."""
+        """`check` says what is wrong with a text, or None; `secret` shows dots, and keeps the text as it was pasted."""
         super().__init__(title)
         self._label = clean_block(label)
         self._value = value
@@ -60,9 +61,7 @@ class PromptDialog(Dialog[str]):
 
     def content(self) -> ComposeResult:
         yield Static(Content(self._label), classes="dialog--text")
-        field = QuietInput(value=self._value)
-        field.password = self._secret
-        yield field
+        yield SecretInput() if self._secret else QuietInput(value=self._value)
         yield Static(id="prompt-problem", classes="dialog--problem")
 
     @on(Input.Changed)
@@ -79,12 +78,15 @@ class PromptDialog(Dialog[str]):
 
 
 class NameDialog(PromptDialog):
-    """The name of something protected, typed once more before it is changed."""
+    """The name of something protected, or of something that others refer to, typed once more before it is changed."""
 
-    def __init__(self, name: str, what: Clean | str) -> None:
+    def __init__(
+        self, name: str, what: Clean | str, *, title: Clean | str = "protected", text: Clean | str = ""
+    ) -> None:
+        """`text` says why its name is asked for; without it, that it is protected."""
         super().__init__(
-            "protected",
-            f"{what} is protected. Type its name, {name}, to go on.",
+            title,
+            text or f"{what} is protected. Type its name, {name}, to go on.",
             check=lambda text: None if text == name else f"that is not {name}",
         )
 

@@ -10,6 +10,7 @@ from textual.binding import BindingType
 
 from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean, clean_block
+from stacktui.operations.moments import full_stamp
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, elapsed, glyph, symbol_of, tone_of
@@ -128,9 +129,7 @@ class AlerterPane(Pane[Inbox]):
             facts.append(Fact(Clean("answer"), Clean("none: the time was up"), Tone.WARN))
         elif letter.pending:
             facts.append(Fact(Clean(""), Clean("enter answers it"), Tone.WARN))
-        facts.append(
-            Fact(Clean("at"), clean(f"{letter.created_at.astimezone():%Y-%m-%d %H:%M:%S}"), Tone.MUTED)
-        )
+        facts.append(Fact(Clean("at"), clean(full_stamp(letter.created_at)), Tone.MUTED))
         if letter.run_id:
             where = (
                 f"step {letter.step} of run {short_id(letter.run_id)}"

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from stacktui.model.base import now
 from stacktui.model.category import Category
 from stacktui.model.text import Clean, clean
+from stacktui.operations.moments import stamp_minutes
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import Tone, ago, count_text, elapsed, glyph
 from stacktui.tui.panes.base import Pane, Source
@@ -121,7 +122,7 @@ class FeatureStorePane(Pane[Views]):
             return
         facts = [
             Fact(Clean("source"), view.source),
-            Fact(Clean("time"), clean(f"{view.timestamp}  {view.newest.astimezone():%Y-%m-%d %H:%M}" if view.newest else view.timestamp)),
+            Fact(Clean("time"), clean(f"{view.timestamp}  {stamp_minutes(view.newest)}" if view.newest else view.timestamp)),
         ]  # fmt: skip
         if view.expired:
             text = f"{glyph('!')} older than its ttl of {_span(view.ttl_s)}: online values are null"

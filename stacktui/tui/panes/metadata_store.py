@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from stacktui.model.text import Clean, clean
+from stacktui.operations.moments import stamp_minutes
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, count_text, glyph, size_text
@@ -172,4 +173,4 @@ def _bar(count: int, widest: int) -> str:
 def _moment(moment: datetime | None) -> Clean:
     if moment is None:
         return Clean("-")
-    return Clean(f"{moment.astimezone():%Y-%m-%d %H:%M}  {ago(moment)}")
+    return Clean(f"{stamp_minutes(moment)}  {ago(moment)}")

@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from stacktui.model.base import short_id
 from stacktui.model.category import Category
 from stacktui.model.text import Clean, clean, clean_block
+from stacktui.operations.moments import stamp_minutes
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, ago, state_text, tone_of
@@ -137,7 +138,7 @@ class ModelDeployerPane(Pane[Servers]):
         facts = [
             Fact(Clean("address"), clean(found.address), Tone.ACCENT),
             Fact(Clean("artifact"), clean(f"{short_id(found.artifact.id)}  {found.artifact.type}")),
-            Fact(Clean("deployed"), clean(f"{found.created_at.astimezone():%Y-%m-%d %H:%M}  version {found.version}")),
+            Fact(Clean("deployed"), clean(f"{stamp_minutes(found.created_at)}  version {found.version}")),
         ]  # fmt: skip
         if found.run_id:
             facts.append(Fact(Clean("by run"), clean(short_id(found.run_id))))

@@ -1,22 +1,21 @@
-"""The live pane of a secrets manager: names and keys, masked, who refers to each, and what is missing.
+"""The live pane of a secrets manager: names and keys, masked, who uses each, and what is missing.
 
 A value is on screen only after `v`, for five seconds, and in nothing but that one row: never in a snapshot.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.timer import Timer
 
-from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.category import Category
-from stacktui.model.text import Clean, clean
+from stacktui.model.secretref import SecretRef
+from stacktui.model.text import Clean, clean, clean_block
+from stacktui.tui.dialogs.revealed import REVEAL_SECONDS
 from stacktui.tui.keys import bind
 from stacktui.tui.marks import Tone, glyph
 from stacktui.tui.panes.base import Pane, Source
@@ -27,15 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stacktui.categories.secrets_manager import SecretsManager
-    from stacktui.operations.session import Session
+    from stacktui.operations.secret_uses import SecretUse
 
-REVEAL_SECONDS = 5.0
 _DOTS = "••••••••"
-_NAMED_KEY = re.compile(r"""["']([a-z0-9][a-z0-9_-]*)\.([A-Za-z0-9_-]+)["']""")
 _COLUMNS = (
     Column("key", "name.key", 18, grow=True),
     Column("value", "value", 10),
-    Column("uses", "referred to by", 22, grow=True, drop=1),
+    Column("uses", "used by", 22, grow=True, drop=1),
 )
 # While a value is shown it has the room of those who refer to it.
 _REVEALING = (Column("key", "name.key", 18), Column("value", "value", 20, grow=True))
@@ -43,25 +40,17 @@ _REVEALING = (Column("key", "name.key", 18), Column("value", "value", 20, grow=T
 
 @dataclass(frozen=True)
 class Use:
-    """A field of a component, or a line of code, that refers to a key."""
+    """A field of a component or of stacktui.yaml, or a line of code, that refers to a key."""
 
-    component: Clean
-    """`artifact_store/team-bucket`, or the module's name."""
+    who: Clean
+    """`artifact_store/team-bucket`, `step fit`, `stacktui.yaml`."""
     field: Clean
-    file: Clean
-    line: int | None
+    place: Clean
+    """Its file with the line."""
+    short: Clean
+    """What a list says of it."""
     path: Path
-    in_code: bool = False
-
-    @property
-    def place(self) -> Clean:
-        """Its file with the line."""
-        return clean(f"{self.file}:{self.line}" if self.line else self.file)
-
-    @property
-    def short(self) -> Clean:
-        """What a list says of it."""
-        return self.place if self.in_code else clean(f"{self.component}:{self.field}")
+    line: int | None
 
 
 @dataclass(frozen=True)
@@ -86,23 +75,33 @@ class Secrets:
     capabilities: frozenset[str]
 
 
+class _Revealed(NamedTuple):
+    """The one value that is on the screen."""
+
+    manager: str
+    id: str
+    value: Clean
+
+    def __repr__(self) -> str:
+        return f"_Revealed({self.id!r})"
+
+
 class SecretsManagerPane(Pane[Secrets]):
     """Names and keys, masked."""
 
     WORD = "secrets"
     EMPTY = Clean("No secrets yet. a sets the first; a component's file then refers to it as {{name.key}}.")
-    STACK_ONLY = frozenset({"reveal_secret", "set_secret", "new_secret", "delete_secret"})
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("pane_secrets.reveal", "v", "reveal_secret", "reveal", rank=2, help="Show the value for five seconds."),
         bind("pane_secrets.new", "a", "new_secret", "add", writes=True, rank=3, help="Set a key that is not there yet."),
         bind("pane_secrets.set", "e", "set_secret", "set value", writes=True, rank=4, help="Give the key another value."),
-        bind("pane_secrets.delete", "D", "delete_secret", "delete", writes=True, rank=5, help="Delete the key; who refers to it is named first."),
+        bind("pane_secrets.delete", "D", "delete_secret", "delete", writes=True, rank=5, help="Delete the key; who uses it is named first."),
         bind("pane_secrets.copy", "y", "copy_reference", "copy reference", rank=30, help="Copy {{name.key}}, as a component's file writes it."),
     ]  # fmt: skip
 
     def __init__(self, category: Category) -> None:
         super().__init__(category)
-        self._revealed: tuple[str, Clean] | None = None
+        self._revealed: _Revealed | None = None
         self._hide_timer: Timer | None = None
 
     def body(self) -> ComposeResult:
@@ -117,58 +116,56 @@ class SecretsManagerPane(Pane[Secrets]):
         )
         yield self.detail_panel(
             Grid(
-                Column("component", "component", 20, grow=True),
-                Column("field", "field", 12),
+                Column("who", "used by", 20, grow=True, most=44),
+                Column("field", "field", 12, grow=True, drop=2),
                 Column("file", "file", 24, grow=True, drop=1),
                 markable=False,
                 marker_without_focus=False,
                 id="secret-uses",
-                empty=Clean("Nothing refers to it."),
+                empty=Clean("Nothing uses it."),
             ),
-            title="referred to by",
+            title="used by",
         )
 
     def read(self, source: Source) -> Secrets:
-        from stacktui.operations.secret import secret_uses
+        from stacktui.operations.secret import secret_rows
 
         snapshot = source.session.snapshot()
-        held = {entry.name: set(entry.keys) for entry in cast("SecretsManager", source.live).list()}
-        uses: dict[tuple[str, str], list[Use]] = {}
-        for name, found in secret_uses(snapshot).items():
-            for use in found:
-                place = Use(
-                    clean(use.component),
-                    clean(use.field),
-                    clean(use.file),
-                    use.line,
-                    snapshot.root / use.file,
-                )
-                uses.setdefault((name, use.key), []).append(place)
-        referred = set(uses)
-        wanted = {(name, key) for name, keys in held.items() for key in keys}
-        for pair, step_use in _in_steps(source.session):
-            if pair in wanted:
-                uses.setdefault(pair, []).append(step_use)
-        # What the stack's components refer to is missing from this manager only if it is the stack's.
-        missing = referred - wanted if source.in_stack else set()
         lines = [
-            KeyLine(name, key, (name, key) in wanted, tuple(uses.get((name, key), ())))
-            for name, key in sorted(wanted | missing, key=lambda pair: (pair in wanted, pair))
+            KeyLine(
+                row.name,
+                key,
+                key in row.keys,
+                tuple(_use(use, snapshot.root) for use in row.used_by if use.key == key),
+            )
+            for row in secret_rows(source.session, snapshot, cast("SecretsManager", source.live))
+            for key in (*row.missing, *row.keys)
         ]
+        lines.sort(key=lambda line: (line.exists, line.name, line.key))
         return Secrets(tuple(lines), frozenset(source.live.facts.capabilities))
 
     def draw(self, data: Secrets) -> None:
         self.main_grid.set_rows(self._row(line) for line in data.keys)
         missing = sum(not line.exists for line in data.keys)
-        self.entitle(len(data.keys) - missing, f"{missing} missing" if missing else "")
+        note = f"{missing} missing, e sets it" if missing else ""
+        if "set" not in data.capabilities:
+            note = f"{missing} missing; read only" if missing else "read only"
+        self.entitle(len(data.keys) - missing, note)
         self._draw_uses()
 
     def blank(self, why: Clean) -> None:
         self._hide()
         super().blank(why)
 
+    def aim(self, name: str | None) -> None:
+        if name != self.aimed_at:
+            # Another manager may hold a key of the same name.
+            self._hide()
+        super().aim(name)
+
     def _row(self, line: KeyLine) -> Row:
-        shown = self._revealed[1] if self._revealed is not None and self._revealed[0] == line.id else None
+        found = self._revealed
+        shown = found.value if found and (found.manager, found.id) == (self.component_name, line.id) else None
         if not line.exists:
             value = Cell(Clean(f"{glyph('✗')} missing"), Tone.ERROR)
         elif shown is not None:
@@ -193,20 +190,18 @@ class SecretsManagerPane(Pane[Secrets]):
             Row(
                 str(number),
                 (
-                    Cell(use.component),
-                    Cell(use.field),
+                    Cell(use.who),
+                    Cell(use.field, Tone.MUTED),
                     Cell(use.place, Tone.MUTED),
                 ),
             )
             for number, use in enumerate(uses)
         )
-        self.detail_title(
-            clean(f"who refers to {line.id}") if line else "referred to by", "enter edits" if uses else ""
-        )
+        self.detail_title(clean(f"who uses {line.id}") if line else "used by", "enter edits" if uses else "")
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         if event.grid is self.main:
-            if self._revealed is not None and event.key != self._revealed[0]:
+            if self._revealed is not None and event.key != self._revealed.id:
                 self._hide()
             self._draw_uses()
 
@@ -224,9 +219,10 @@ class SecretsManagerPane(Pane[Secrets]):
 
     def subject(self) -> Subject | None:
         line = self._line()
-        if line is None or not self.in_stack:
+        if line is None:
             return None
-        return Subject("secret", {"name": line.name, "key": line.key}, clean(f"secret {line.id}"))
+        given = {"name": line.name, "key": line.key, "manager": self.component_name}
+        return Subject("secret", given, clean(f"secret {line.id}"))
 
     def refusal(self, action: str) -> str | None:
         line = self._line()
@@ -246,18 +242,21 @@ class SecretsManagerPane(Pane[Secrets]):
         line = self._line()
         if line is None:
             return
-        if self._revealed is not None and self._revealed[0] == line.id:
+        if self._revealed is not None and self._revealed.id == line.id:
             self._hide()
             return
-        self.host.do("secret reveal", self._reveal, name=line.name, key=line.key)
+        self.host.do("secret reveal", self._reveal, name=line.name, key=line.key, manager=self.component_name)
 
     def _reveal(self, document: Any) -> None:
         self._hide()
         line = self._line()
+        asked_for = (self.component_name, line.id if line is not None else "")
         # The cursor may have moved on meanwhile, or the screen changed: then nobody asked for it any more.
-        if line is None or line.id != f"{document.name}.{document.key}" or not self.view_visible:
+        if line is None or not self.view_visible:
             return
-        self._revealed = (line.id, clean(document.value))
+        if asked_for != (document.manager, f"{document.name}.{document.key}"):
+            return
+        self._revealed = _Revealed(document.manager, line.id, clean(document.value))
         self.main_grid.set_columns(*_REVEALING)
         self._hide_timer = self.set_timer(REVEAL_SECONDS, self._hide)
         self.main_grid.update_row(self._row(line))
@@ -268,7 +267,7 @@ class SecretsManagerPane(Pane[Secrets]):
             self._hide_timer = None
         if self._revealed is None:
             return
-        name, self._revealed = self._revealed[0], None
+        name, self._revealed = self._revealed.id, None
         self.main_grid.set_columns(*_COLUMNS)
         for line in self.data.keys if self.data is not None else ():
             if line.id == name:
@@ -283,27 +282,16 @@ class SecretsManagerPane(Pane[Secrets]):
     # Writing.
 
     def action_new_secret(self) -> None:
-        from stacktui.tui.dialogs.simple import PromptDialog
+        from stacktui.tui.dialogs.secret_actions import ask_new
 
-        self.host.ask(
-            PromptDialog(
-                "add a secret", "Its name and key, as aws.access_key_id. The value comes next, hidden.", check=_problem
-            ),
-            lambda text: self._ask_value(*_parts(text)) if text else None,
-        )  # fmt: skip
+        ask_new(self.host, self.component_name)
 
     def action_set_secret(self) -> None:
+        from stacktui.tui.dialogs.secret_actions import ask_value
+
         line = self._line()
         if line is not None:
-            self._ask_value(line.name, line.key)
-
-    def _ask_value(self, name: str, key: str) -> None:
-        from stacktui.tui.dialogs.simple import PromptDialog
-
-        self.host.ask(
-            PromptDialog(clean(f"value of {name}.{key}"), "It is encrypted at once and never shown.", secret=True),
-            lambda value: None if value is None else self.host.do("secret set", name=name, key=key, value=value),
-        )  # fmt: skip
+            ask_value(self.host, SecretRef(line.name, line.key), self.component_name)
 
     def action_delete_secret(self) -> None:
         from stacktui.tui.dialogs.simple import ConfirmDialog
@@ -311,14 +299,15 @@ class SecretsManagerPane(Pane[Secrets]):
         line = self._line()
         if line is None:
             return
-        uses = "".join(f"\n  {use.component} {use.field}  {use.place}" for use in line.uses)
-        text = f"Delete {line.id} from {self.component_name}?" + (
-            f"\n\nThese refer to it:{uses}" if uses else ""
-        )
-        self.host.ask(
-            ConfirmDialog("delete a secret", text, "delete"),
-            lambda yes: self.host.do("secret delete", name=line.name, key=line.key, force=bool(uses)) if yes else None,
-        )  # fmt: skip
+        uses = "".join(f"\n  {use.who} {use.field}  {use.place}" for use in line.uses)
+        manager = self.component_name
+        text = f"Delete {line.id} from {manager}?" + (f"\n\nThese use it:{uses}" if uses else "")
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.host.do("secret delete", name=line.name, key=line.key, manager=manager, force=bool(uses))
+
+        self.host.ask(ConfirmDialog("delete a secret", clean_block(text), "delete"), answered)
 
     def action_copy_reference(self) -> None:
         line = self._line()
@@ -326,30 +315,6 @@ class SecretsManagerPane(Pane[Secrets]):
             self.copy(f"{{{{{line.id}}}}}")
 
 
-def _in_steps(session: Session) -> Iterator[tuple[tuple[str, str], Use]]:
-    """Every text in the workspace's pipelines that could name a key, with its place: `@step(secrets=["aws.key"])`."""
-    snapshot = session.snapshot()
-    for name in snapshot.settings.pipelines:
-        place = snapshot.root / name
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            try:
-                lines = file.read_text(encoding="utf-8").splitlines()
-            except (OSError, ValueError):
-                continue
-            shown = clean(file.relative_to(snapshot.root).as_posix())
-            for number, line in enumerate(lines, 1):
-                for found in _NAMED_KEY.finditer(line):
-                    use = Use(Clean("a step's code"), Clean(""), shown, number, file, in_code=True)
-                    yield (found[1], found[2]), use
-
-
-def _parts(text: str) -> tuple[str, str]:
-    name, _, key = text.strip().partition(".")
-    return name, key
-
-
-def _problem(text: str) -> str | None:
-    name, key = _parts(text)
-    if not key:
-        return "write it as name.key"
-    return None if is_name(name) else f"a name has {NAME_RULE}"
+def _use(use: SecretUse, root: Path) -> Use:
+    short = use.place if use.kind != "component" else f"{use.component}:{use.field}"
+    return Use(clean(use.who), clean(use.field), clean(use.place), clean(short), root / use.file, use.line)

@@ -99,8 +99,11 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         facts = facts_of_action(action)
         if facts is not None and facts.writes and self.workbench.feed.summary.readonly:
             return "the workbench is read-only"
-        if action == "undo":
-            return "edits are not journalled yet; git shows and takes back what was saved"
+        if action in ("undo", "redo"):
+            if self.focused is not None and self.focused.check_consume_key("a", "a"):
+                return "esc leaves the text first"
+            following = getattr(self.workbench.feed.summary, action)
+            return f"there is nothing to {action}" if following == "" else None
         if action.startswith("operation(") and self.subject() is None:
             return "nothing is chosen"
         return None
@@ -268,7 +271,7 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         self._keys_dirty = False
         if not self.is_mounted or not self.is_current:
             return
-        helps = [item for item in self.all_keys() if item.facts.rank < 100]
+        helps = [item for item in self.all_keys() if item.facts.rank < 100 and item.key]
         if self.focused is not None and self.focused.check_consume_key("a", "a"):
             # There a letter is text.
             helps = [item for item in helps if len(item.key) > 1]
@@ -341,15 +344,22 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
         self.workbench.popups.questions()
 
     def action_undo(self) -> None:
-        """Refused until edits are journalled: see `refusal`."""
+        """Take back the last saved edit, after its diff."""
+        from stacktui.tui.undoing import take_back
+
+        take_back(self.workbench, "undo")
+
+    def action_redo(self) -> None:
+        """Do again what was undone last, after its diff."""
+        from stacktui.tui.undoing import take_back
+
+        take_back(self.workbench, "redo")
 
     def action_quit_workbench(self) -> None:
-        again = self.action_quit_workbench
-        if not all(s.may_leave(again) for s in self.app.screen_stack if isinstance(s, WorkbenchScreen)):
-            return
-        # First, because the watcher needs a moment to notice.
-        self.workbench.feed.stop()
-        self.workbench.exit(0)
+        self.workbench.leave()
+
+    def action_workspaces(self) -> None:
+        self.workbench.popups.workspaces(self)
 
     async def _filter_line(self) -> FilterLine:
         from stacktui.tui.widgets.filterline import FilterLine

@@ -1,475 +1,414 @@
-"""The stack builder: ten categories, what fits each and what does not with its reason, findings with every change.
+"""The stack builder: ten slots in two columns, what fits each and what does not with its reason, step settings, and
+the findings with every change.
 
-Nothing is written before its diff was accepted; a protected stack asks for its name.
+Nothing is written before its diff was accepted; a protected stack asks for its name. What can be done is in the mixins.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from stacktui.model.category import Category
-from stacktui.model.diagnostic import Severity
-from stacktui.model.stack import Stack
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import glyph
-from stacktui.tui.screens.base import Subject, WorkbenchScreen
+from stacktui.tui.screens.base import Subject
+from stacktui.tui.screens.builder_beside import BesidePanel
+from stacktui.tui.screens.builder_draft import Draft
+from stacktui.tui.screens.builder_edits import BuilderEdits
+from stacktui.tui.screens.builder_findings import BuilderFindings
+from stacktui.tui.screens.builder_places import NARROW, BuilderPlaces
 from stacktui.tui.screens.builder_rows import (
     CANDIDATES,
     FINDINGS,
-    SLOTS,
+    STEPS,
     candidate_rows,
     finding_rows,
-    slot_row,
+    slot_about,
+    slot_card,
+    step_about,
+    step_rows,
 )
-from stacktui.tui.screens.problems import finding_keys
-from stacktui.tui.snapshots.builder import (
-    BuilderSnapshot,
-    CandidateLine,
-    load_builder,
-    moved,
-    rebased,
-    removed,
-    toggled,
-)
+from stacktui.tui.screens.builder_saving import BuilderSaving
+from stacktui.tui.screens.builder_steps import BuilderSteps
+from stacktui.tui.snapshots.builder import BuilderRequest, BuilderSnapshot, load_builder
 from stacktui.tui.widgets.grid import Grid
 from stacktui.tui.widgets.panel import Panel
+from stacktui.tui.widgets.slotboard import SlotBoard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from stacktui.operations.documents import ChangeDocument
     from stacktui.operations.session import Session
-    from stacktui.tui.dialogs.diff import Verdict
-    from stacktui.workspace.changes import Change
-    from stacktui.workspace.workspace import Entry
 
 
-class BuilderScreen(WorkbenchScreen[BuilderSnapshot]):
+class BuilderScreen(BuilderSaving, BuilderEdits, BuilderSteps, BuilderFindings, BuilderPlaces):
     """One stack while it is being built."""
 
     topics = frozenset({Topic.FILES})
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
+    AUTO_FOCUS = "SlotBoard"
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("builder.save", "ctrl+s", "save", "save", writes=True, rank=2, help="Show the diff, then write it."),
         bind("builder.toggle", "space", "put_in_or_out", "in or out", writes=True, rank=3,
              help="Put the component in, or take it out."),
-        bind("builder.remove_too", "backspace", "remove", "take out", writes=True, rank=150),
         bind("builder.remove", "minus", "remove", "take out", writes=True, rank=4,
-             help="Take out what fills the category; what is inherited is taken out by a null."),
-        bind("builder.new", "a", "new_component", "new component", writes=True, rank=5,
-             help="Make a new component for this category, and put it in."),
-        bind("builder.later", "J", "order(1)", "later", writes=True, rank=6, help="Move it behind the next one."),
-        bind("builder.earlier", "K", "order(-1)", "earlier", writes=True, rank=7,
+             help="Take out what fills the slot, the component under the cursor, or a step's settings; what is "
+                  "inherited is taken out by a null."),
+        bind("builder.inherit", "backspace", "inherit", "inherit", writes=True, rank=5,
+             help="Back to what the parent says."),
+        bind("builder.new", "a", "add", "add", writes=True, rank=6,
+             help="Make a new component for the slot and put it in; among the step settings: settings of a step."),
+        bind("builder.edit", "e", "edit", "edit", writes=True, rank=7,
+             help="Edit the component, or the step's settings, in a form."),
+        bind("builder.fix", "f", "fix", "mend", writes=True, rank=8,
+             help="Mend the finding under the cursor, or the first that can be mended."),
+        bind("builder.beside", "d", "beside", "compare", rank=9,
+             help="Show beside it how it differs from another stack; again closes it."),
+        bind("builder.take_back", "U", "take_back", "take back", writes=True, rank=10,
+             help="Take the last change of the draft back."),
+        bind("builder.earlier", "K", "order(-1)", "earlier", writes=True, rank=11,
              help="Move it before the one above; the first is the default."),
-        bind("builder.extends", "x", "extend", "extends", writes=True, rank=8, help="Choose the stack it extends."),
-        bind("builder.describe", "i", "describe", "description", writes=True, rank=9, help="Its description."),
-        bind("builder.protect", "P", "protect", "protect", writes=True, rank=10,
+        bind("builder.later", "J", "order(1)", "later", writes=True, rank=12, help="Move it behind the next one."),
+        bind("builder.extends", "x", "extend", "extends", writes=True, rank=13, help="Choose the stack it extends."),
+        bind("builder.describe", "i", "describe", "description", writes=True, rank=14, help="Its description."),
+        bind("builder.label", "L", "label", "labels", writes=True, rank=15, help="Its labels."),
+        bind("builder.protect", "P", "protect", "protect", writes=True, rank=16,
              help="Ask for its name before it is changed or runs; or no longer."),
-        bind("builder.edit", "e", "edit_component", "edit component", writes=True, rank=11,
-             help="Edit the component under the cursor in a form."),
-        bind("builder.editor", "E", "edit_file", "editor", rank=12, help="Open the stack's file in $EDITOR."),
-        bind("builder.versions", "ctrl+o", "versions", "both versions", rank=13,
-             help="What is on disk beside yours, after someone else saved it."),
+        bind("builder.clone", "c", "clone_component", "clone", writes=True, rank=17,
+             help="Copy the component under another name, and put the copy in."),
+        bind("builder.editor", "E", "edit_file", "editor", writes=True, rank=18, help="Open the file in $EDITOR, at the line."),
+        bind("builder.versions", "ctrl+o", "versions", "both versions", rank=19,
+             help="What is on disk beside yours, field by field, after someone else saved it."),
+        bind("builder.again", "Y", "do_again", "do again", writes=True, rank=20,
+             help="Do again what was taken back last."),
+        bind("builder.delete", "D", "delete", "delete", writes=True, rank=21, help="Delete the step's settings."),
         bind("builder.next", "tab", "focus_next", "next list", rank=60, help="To the next list."),
         bind("builder.previous", "shift+tab", "focus_previous", "list before", rank=150, help="To the list before."),
     ]  # fmt: skip
 
     def __init__(self, stack: str, *, new: bool = False, extends: str | None = None) -> None:
         super().__init__()
-        self.stack_name = stack
         self.crumb = Clean(f"builder {clean(stack)}")
-        self._fresh = (
-            Stack(name=stack, extends=extends) if new and extends else Stack(name=stack) if new else None
-        )
-        self.draft: Stack | None = self._fresh
-        """What is being built; None until the file was read."""
-        self._origin: Entry[Stack] | None = None
-        """The version of the file that the draft was made from; None for a new stack."""
-        self._category = Category.ORCHESTRATOR
-        self._leaving = False
+        self.built = Draft(stack, new=new, extends=extends)
+        self._known: tuple[str, ...] = ()
 
     def body(self) -> ComposeResult:
-        with Horizontal(id="builder"):
-            with Panel(title="stack", id="builder-slots-panel"):
-                yield Grid(*SLOTS, header=False, markable=False, id="builder-slots", empty=Clean(""))
+        with Panel(title="stack", id="builder-slots-panel"):
+            yield SlotBoard(id="builder-slots")
+            yield Static(id="builder-self")
+        with Horizontal(id="builder-lower"):
             with Panel(title="components", id="builder-candidates-panel"):
                 yield Grid(
-                    *CANDIDATES, header=False, markable=False, id="builder-candidates",
-                    empty=Clean("No component of this category yet. a makes one."),
+                    *CANDIDATES, header=False, markable=False, marker_without_focus=False,
+                    id="builder-candidates", empty=Clean(""),
                 )  # fmt: skip
                 yield Static(id="builder-about")
-        with Panel(title="findings", id="builder-findings-panel"):
-            yield Grid(
-                *FINDINGS, header=False, markable=False, id="builder-findings",
-                empty=Clean("Not checked yet."),
-            )  # fmt: skip
+            with Vertical(id="builder-right"):
+                with Panel(title="step settings", id="builder-steps-panel"):
+                    yield Grid(
+                        *STEPS, header=False, markable=False, marker_without_focus=False, id="builder-steps",
+                        empty=Clean(""),
+                    )  # fmt: skip
+                    yield Static(id="builder-step-about")
+                yield BesidePanel(title="beside", id="builder-beside-panel")
+                with Panel(title="findings", id="builder-findings-panel"):
+                    yield Grid(
+                        *FINDINGS, header=False, markable=False, marker_without_focus=False,
+                        id="builder-findings", empty=Clean("Not checked yet."),
+                    )  # fmt: skip
 
-    @property
-    def slots(self) -> Grid:
-        """The ten categories."""
-        return self.query_one("#builder-slots", Grid)
+    def on_mount(self) -> None:
+        self.place_lists()
 
-    @property
-    def candidates(self) -> Grid:
-        """The components of the chosen category."""
-        return self.query_one("#builder-candidates", Grid)
+    def on_resize(self) -> None:
+        self.place_lists()
 
     # What is shown.
 
     def load(self, session: Session) -> BuilderSnapshot:
-        return load_builder(session, self.stack_name, self.draft, self._category, self._fresh)
+        built = self.built
+        return load_builder(
+            session,
+            BuilderRequest(
+                built.name, built.stack, self._category, built.fresh, built.base, self.beside, self._known
+            ),
+        )
 
     def show(self, snapshot: BuilderSnapshot) -> None:
-        if self.draft is None:
-            self.draft, self._origin = snapshot.draft, snapshot.entry
-        self._compare(snapshot)
-        self.slots.set_rows(slot_row(slot) for slot in snapshot.slots)
+        if self.built.stack is None:
+            self.built.start(snapshot.draft, snapshot.entry)
+        self.compare(snapshot)
+        if snapshot.entry is not None:
+            self._known = snapshot.others
+        self.slots.set_cards([slot_card(slot) for slot in snapshot.slots])
         self.candidates.set_rows(candidate_rows(snapshot.category, snapshot.candidates))
-        findings = self.query_one("#builder-findings", Grid)
-        findings.empty = Clean(f"{glyph('✓')} Every rule passes.")
-        findings.set_rows(finding_rows(snapshot.findings, snapshot.root))
-        self.query_one("#builder-findings-panel", Panel).set_title("findings", len(snapshot.findings) or None)
-        facts = snapshot.category.facts
-        many = "one" if facts.maximum == 1 else "any number, the first is the default"
-        panel = self.query_one("#builder-candidates-panel", Panel)
-        panel.set_title(f"{facts.plural} ({many}{', required' if snapshot.category.required else ''})")
-        self._draw_title()
+        self.steps.set_rows(step_rows(snapshot.steps))
+        self.query_one("#builder-steps-panel", Panel).set_title("step settings", len(snapshot.steps) or None)
+        self.candidates.empty = Clean(f"No {snapshot.category.facts.title} yet. a makes one.")
+        self.steps.empty = Clean("No step settings: retries, resources, where a step runs. a adds some.")
+        self.findings.empty = Clean(f"{glyph('✓')} Every rule passes.")
+        self.findings.set_rows(finding_rows(snapshot.findings, snapshot.root))
+        self.draw_findings_title()
+        if self.beside is not None:
+            self.query_one(BesidePanel).show_difference(snapshot.difference, self.beside)
+        self._draw_slot()
+        self.draw_title()
         self._about()
+        self.listed()
         self.keys_changed()
 
-    def _draw_title(self) -> None:
+    def load_failed(self, error: BaseException) -> None:
+        super().load_failed(error)
+        if self.snapshot is None:
+            # It stays there when the line above the keys has gone.
+            self.candidates.empty = clean(str(error))
+            self.steps.empty = self.findings.empty = Clean("")
+
+    def draw_title(self) -> None:
         draft = self.draft
         if draft is None:
             return
-        parent = f" extends {clean(draft.extends)}" if draft.extends else ""
+        parents = self.snapshot.parents if self.snapshot is not None else ()
         panel = self.query_one("#builder-slots-panel", Panel)
-        panel.set_title(Clean(f"stack {clean(self.stack_name)}{parent}"))
-        notes = ["unsaved, ctrl+s saves"] if self.dirty or self._is_new else []
-        notes += ["protected"] if draft.protected else []
+        said = f"stack {clean(self.built.name)}"
+        if draft.extends:
+            rest = parents[1:] if parents[:1] == (draft.extends,) else ()
+            arrow = f" {glyph('›')} "
+            said += f" extends {clean(arrow.join((draft.extends, *rest)))}"
+        panel.set_title(Clean(said))
+        notes = ["unsaved, ctrl+s saves"] if self.dirty or self.built.is_new else []
+        notes += ["protected"] if self._protected() else []
         panel.set_note(f" {glyph('·')} ".join(notes))
+        self.query_one("#builder-self", Static).update(self._self())
+
+    def _protected(self) -> bool:
+        if self.draft is not None and "protected" in self.draft.model_fields_set:
+            return self.draft.protected
+        return self.snapshot is not None and self.snapshot.parents_protected
+
+    def _self(self) -> Content:
+        """Its description and labels in a line."""
+        if self.draft is None or self.snapshot is None:
+            return Content("")
+        pieces: list[tuple[str, str]] = [
+            (clean(self.draft.description), "") if self.draft.description else ("no description, i writes one", "$quiet")
+        ]  # fmt: skip
+        for line in self.snapshot.labels:
+            origin = f" {glyph('←')} {line.origin}" if line.origin else ""
+            pieces += [
+                ("   ", ""),
+                (f"{clean(line.key)}=", "$quiet"),
+                (clean(line.value), "$tone-accent"),
+                (origin, "$quiet"),
+            ]
+        return Content.assemble(*pieces)
+
+    def _draw_slot(self) -> None:
+        """The title over the components: how many may stand in the slot, and where what does comes from."""
+        category, slot = self._category, self.slot()
+        facts = category.facts
+        many = "one" if facts.maximum == 1 else "any number, the first is the default"
+        panel = self.query_one("#builder-candidates-panel", Panel)
+        panel.set_title(f"{facts.plural} ({many}{', required' if category.required else ''})")
+        panel.set_note(slot_about(slot) if slot is not None else "")
 
     def _about(self) -> None:
-        about, line = self.query_one("#builder-about", Static), self._candidate()
+        """The whole of what is under the cursor, where its line may be cut off."""
+        about, line = self.query_one("#builder-about", Static), self.candidate()
+        if line is None and self.where == "slots" and self.list_is_there and self.snapshot is not None:
+            line = next((each for each in self.snapshot.candidates if each.place and each.reason), None)
         if line is None:
             about.update(Content(""))
         elif line.reason:
             about.update(Content.assemble((f"{glyph('✗')} ", "$tone-error"), line.reason))
         else:
             about.update(Content.styled(line.description or f"flavor {line.flavor}", "$quiet"))
+        step = self.step_line()
+        said = step_about(step) if step is not None else Clean("")
+        self.query_one("#builder-step-about", Static).update(Content.styled(said, "$quiet"))
 
-    @on(Grid.Moved, "#builder-slots")
-    def _slot_moved(self, event: Grid.Moved) -> None:
-        if event.key is not None and event.key != self._category:
-            self._category = Category(event.key)
-            self.reload_now()
-
-    @on(Grid.Moved, "#builder-candidates")
-    def _candidate_moved(self) -> None:
-        self._about()
-
-    @on(Grid.Moved, "#builder-findings")
-    def _finding_moved(self, event: Grid.Moved) -> None:
-        # Its line may be cut off: the whole of it is said below.
-        if event.grid.has_focus and self.snapshot is not None:
-            found = next((one for key, one in finding_keys(self.snapshot.findings) if key == event.key), None)
-            if found is not None:
-                self.notice(clean(found.message), error=found.severity is Severity.ERROR)
-
-    @on(Grid.Opened, "#builder-slots")
-    def _slot_opened(self) -> None:
-        self.candidates.focus()
-        if self.snapshot is not None and self.snapshot.category is self._category:
-            names = next(slot.names for slot in self.snapshot.slots if slot.category is self._category)
-            if names:
-                self.candidates.move_to(f"{self._category.value}/{names[0]}")
-
-    @on(Grid.Opened, "#builder-candidates")
-    def _candidate_opened(self) -> None:
-        self.action_put_in_or_out()
+    # Where one goes.
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         super().on_descendant_focus(event)
+        if self.where in ("components", "steps"):
+            self.page = self.where
+        self.place_lists()
+        self._about()
+        self.say_finding()
+
+    @on(SlotBoard.Moved)
+    def _slot_moved(self, event: SlotBoard.Moved) -> None:
+        self._notice_was_read()
+        self.choose_slot(Category(event.key))
+        if self.page == "steps":
+            self.page = "components"
+            self.place_lists()
+        self._draw_slot()
+        self.keys_changed()
+
+    @on(SlotBoard.Opened)
+    def _slot_opened(self) -> None:
+        self.go_to("components")
+        category = self._category
+
+        def at_what_is_in() -> None:
+            names = self.names
+            if names:
+                self.candidates.move_to(f"{category.value}/{names[0]}")
+
+        self.once_listed(at_what_is_in)
+
+    @on(Grid.Moved, "#builder-steps")
+    @on(Grid.Moved, "#builder-candidates")
+    def _row_moved(self) -> None:
         self._about()
 
-    # Files that change underneath.
+    @on(Grid.Moved, "#builder-findings")
+    def _finding_moved(self) -> None:
+        self.say_finding()
 
-    @property
-    def _is_new(self) -> bool:
-        return self._origin is None and self._fresh is not None
+    @on(Grid.Opened, "#builder-candidates")
+    def _candidate_opened(self) -> None:
+        self.run_if_allowed("put_in_or_out")
 
-    @property
-    def dirty(self) -> bool:
-        """Whether the draft differs from what it was made from."""
-        start = self._origin.value if self._origin is not None else self._fresh
-        return self.draft is not None and self.draft != start
+    @on(Grid.Opened, "#builder-steps")
+    def _step_opened(self) -> None:
+        self.run_if_allowed("edit")
 
-    def _compare(self, snapshot: BuilderSnapshot) -> None:
-        """Say at once that the file is no longer what the draft was made from."""
-        mine, theirs = self._origin, snapshot.entry
-        if mine is None or (theirs is not None and theirs.raw == mine.raw and not theirs.stale):
-            return
-        if theirs is None:
-            self.notice("The stack's file was deleted on disk; yours is kept here.", error=True)
-        elif theirs.stale:
-            self.notice("The stack's file was changed on disk and cannot be read as it is now.", error=True)
-        elif self.dirty:
-            self.notice("The stack's file was changed on disk. ctrl+o shows both versions.", error=True)
-        else:
-            self._start_over()
-            self.notice("The stack's file was changed on disk just now; this is what it says.")
+    @on(Grid.Opened, "#builder-findings")
+    def _finding_opened(self) -> None:
+        self.go_to_finding()
 
-    @property
-    def _conflicts(self) -> bool:
-        if self.snapshot is None or self._origin is None:
-            return False
-        theirs = self.snapshot.entry
-        return theirs is None or theirs.raw != self._origin.raw
-
-    def _start_over(self) -> None:
-        self.draft, self._origin = None, None
-        self.reload_now()
-
-    def action_versions(self) -> None:
-        """Show what is on disk beside what would be written, and ask what to keep."""
-        from stacktui.tui.dialogs.saving import show_versions
-
-        draft, mine = self.draft, self._origin
-        theirs = self.snapshot.entry if self.snapshot else None
-        if draft is None or mine is None or not self._conflicts:
-            self.notice("The file on disk is the one that you are editing.")
-            return
-        if theirs is None or theirs.stale:
-            self.notice("What is on disk cannot be read as a stack; yours is kept here.", error=True)
-            return
-
-        def take(verdict: Verdict) -> None:
-            if verdict == "theirs":
-                self._start_over()
-            else:
-                self.draft, self._origin = rebased(mine.value, draft, theirs.value), theirs
-                self.reload_now()
-            self.notice("")
-
-        def build(session: Session) -> Change:
-            from stacktui.operations.stack_edit import stack_change
-
-            return stack_change(session, draft, mine)
-
-        show_versions(
-            self.workbench, build, theirs, failed=lambda text: self.notice(text, error=True), then=take
-        )
-
-    # Edits.
+    # What can be done.
 
     def subject(self) -> Subject | None:
-        line = self._candidate()
-        if line is None or self.snapshot is None or not line.flavor:
+        line = self.candidate()
+        if line is None or not line.flavor:
             return None
-        category = self.snapshot.category
-        label = Clean(f"{category.facts.title} {clean(line.name)}")
-        return Subject("component", {"category": category, "name": line.name}, label)
+        label = Clean(f"{self._category.facts.title} {clean(line.name)}")
+        return Subject("component", {"category": self._category, "name": line.name}, label)
 
     def refusal(self, action: str) -> str | None:
         if self.draft is None or self.snapshot is None:
             return "the stack is not read yet" if action in _EDITS else super().refusal(action)
-        line = self._candidate()
-        if action in ("put_in_or_out", "edit_component", "order(1)", "order(-1)") and line is None:
-            return "choose a component first: enter goes to them"
-        if action.startswith("order(") and (
-            line is None or not line.place or not self.snapshot.category.many
-        ):
-            return "only those that are in have an order"
-        if action == "remove" and not any(
-            s.names or s.own for s in self.snapshot.slots if s.category is self._category
-        ):
-            return "nothing is in it"
-        if action == "versions" and not self._conflicts:
-            return "nobody else has changed the file"
-        if action == "save" and not self.dirty and not self._is_new:
-            return "nothing was changed"
-        if action == "extend" and not self.snapshot.others:
+        if action == "edit" and self.where != "steps" and not self.component_to_edit():
+            return (
+                "nothing is in it: a makes a new one" if self.where == "slots" else "choose a component first"
+            )
+        if action == "take_back" and not self.built.last_done:
+            return "nothing was changed here; u takes back what was saved"
+        if action == "do_again" and not self.built.last_taken_back:
+            return "nothing was taken back here"
+        if action == "beside" and self.beside is None and not self.snapshot.others and self.built.is_new:
             return "there is no other stack"
-        return super().refusal(action)
-
-    def _set(self, draft: Stack) -> None:
-        self.draft = draft
-        self.notice("")
-        self._draw_title()
-        self.keys_changed()
-        self.reload_now()
-
-    def action_put_in_or_out(self) -> None:
-        line = self._candidate()
-        if line is not None and self.draft is not None and self.snapshot is not None:
-            self._set(toggled(self.draft, dict(self.snapshot.inherited), self.snapshot.category, line.name))
-
-    def action_remove(self) -> None:
-        if self.draft is not None and self.snapshot is not None:
-            self._set(removed(self.draft, dict(self.snapshot.inherited), self._category))
-
-    def action_order(self, by: int) -> None:
-        line = self._candidate()
-        if line is not None and self.draft is not None and self.snapshot is not None:
-            self._set(moved(self.draft, dict(self.snapshot.inherited), self.snapshot.category, line.name, by))
-
-    def action_extend(self) -> None:
-        from stacktui.tui.dialogs.simple import ChoiceDialog
-
-        if self.snapshot is None or self.draft is None:
-            return
-        choices = [("\0", Clean("nothing"), Clean("all ten categories are its own"))]
-        choices += [(name, clean(name), Clean("")) for name in self.snapshot.others]
-
-        def chosen(name: str | None) -> None:
-            if name is not None and self.draft is not None:
-                self._set(self.draft.model_copy(update={"extends": None if name == "\0" else name}))
-
-        self.ask(ChoiceDialog(Clean("extends"), choices, current=self.draft.extends or "\0"), chosen)
-
-    def action_describe(self) -> None:
-        from stacktui.tui.dialogs.simple import PromptDialog
-
-        if self.draft is None:
-            return
-
-        def answered(text: str | None) -> None:
-            if text is not None and self.draft is not None:
-                self._set(self.draft.model_copy(update={"description": text}))
-
-        self.ask(
-            PromptDialog(
-                "description", "One line for the people who choose it:", value=clean(self.draft.description)
-            ),
-            answered,
+        return (
+            self.refused_saving(action)
+            or self.refused_step(action)
+            or self.refused_edit(action)
+            or self.refused_finding(action)
+            or super().refusal(action)
         )
 
-    def action_protect(self) -> None:
-        if self.draft is not None:
-            self._set(self.draft.model_copy(update={"protected": not self.draft.protected}))
+    def action_add(self) -> None:
+        if self.where == "steps":
+            self.add_step()
+        else:
+            self.new_component()
 
-    def action_new_component(self) -> None:
-        from stacktui.tui.dialogs.component_actions import open_component_form
+    def action_edit(self) -> None:
+        line = self.step_line()
+        if self.where == "steps" and line is not None:
+            self.edit_step(line.step)
+        elif self.where != "steps":
+            self.edit_component()
 
-        category = self._category
+    def action_remove(self) -> None:
+        if self.where == "steps":
+            self.remove_step()
+        else:
+            self.take_out()
 
-        def saved(name: str) -> None:
-            if self.draft is not None and self.snapshot is not None:
-                inherited = dict(self.snapshot.inherited)
-                if name not in self.draft.components.get(category, ()):
-                    self._set(toggled(self.draft, inherited, category, name))
+    def action_inherit(self) -> None:
+        if self.where == "steps":
+            self.remove_step()
+        else:
+            self.back_to_inherited()
 
-        open_component_form(self, category, None, then=saved)
+    def action_delete(self) -> None:
+        self.remove_step()
 
-    def action_edit_component(self) -> None:
-        from stacktui.tui.dialogs.component_actions import open_component_form
+    def action_beside(self) -> None:
+        from stacktui.tui.dialogs.simple import ChoiceDialog
 
-        line = self._candidate()
-        if line is not None and self.snapshot is not None and line.flavor:
-            open_component_form(self, self.snapshot.category, line.name)
+        if self.beside is not None:
+            self._compare_with(None)
+            return
+        if self.snapshot is None:
+            return
+        choices = [(name, clean(name), Clean("")) for name in self.snapshot.others]
+        if self.built.base is not None:
+            name = self.built.name
+            choices.insert(0, (name, clean(name), Clean("as it is saved")))
+        self.ask(ChoiceDialog("compare with", choices), self._compare_with_chosen)
+
+    def _compare_with_chosen(self, name: str | None) -> None:
+        if name is not None:
+            self._compare_with(name)
+
+    def _compare_with(self, name: str | None) -> None:
+        if name is None and self.where == "beside":
+            self.go_to("slots")
+        self.beside = name
+        self.place_lists()
+        self.keys_changed()
+        self.reload()
 
     def action_edit_file(self) -> None:
         from stacktui.tui.editor import open_in_editor
 
-        if self._origin is not None:
-            open_in_editor(self.workbench, self._origin.file, 1)
-        else:
-            open_in_editor(self.workbench, self.session.workspace.stack_file(self.stack_name), 1)
-
-    def _candidate(self) -> CandidateLine | None:
-        if not self.is_mounted or self.snapshot is None or not self.candidates.has_focus:
-            return None
-        key = self.candidates.cursor_key
-        category = self.snapshot.category.value
-        return next((line for line in self.snapshot.candidates if f"{category}/{line.name}" == key), None)
-
-    # Saving.
-
-    def action_save(self) -> None:
-        from stacktui.tui.dialogs.simple import NameDialog
-
-        draft, origin = self.draft, self._origin
-        if draft is None or self.snapshot is None:
-            return
-        if self._conflicts:
-            self.action_versions()
-            return
-        if self.snapshot.protected:
-            self.ask(
-                NameDialog(self.stack_name, Clean(f"stack {clean(self.stack_name)}")),
-                lambda text: self._save(draft, origin) if text else None,
+        found, line, step = self.finding(), self.candidate(), self.step_line()
+        base = self.built.base
+        if found is not None and found.file is not None:
+            open_in_editor(self.workbench, found.file, found.line, found.column)
+        elif line is not None:
+            open_in_editor(
+                self.workbench, self.session.workspace.component_file(self._category, line.name), 1
             )
+        elif base is None:
+            open_in_editor(self.workbench, self.session.workspace.stack_file(self.built.name), 1)
         else:
-            self._save(draft, origin)
-
-    def _save(self, draft: Stack, origin: Entry[Stack] | None) -> None:
-        from stacktui.tui.dialogs.saving import errors_note, save
-
-        def build(session: Session) -> Change:
-            from stacktui.operations.stack_edit import stack_change
-            from stacktui.workspace.edits import new_stack
-
-            # Not by what is there now: a stack of that name which has just appeared is a conflict.
-            return (
-                stack_change(session, draft, origin)
-                if origin is not None
-                else new_stack(session.workspace, draft)
+            path = ("steps", step.step) if step is not None else ("components", self._category.value)
+            place = base.position(*path)
+            open_in_editor(
+                self.workbench, base.file, place.line if place else 1, place.column if place else None
             )
-
-        findings = self.snapshot.findings if self.snapshot else ()
-        save(
-            self.workbench, build, saved=self._saved, note=errors_note(findings),
-            failed=lambda text: self.notice(text, error=True),
-            unchanged=lambda: self.notice("Nothing differs from the file."),
-            conflict=lambda _: self.notice(
-                "Someone else saved this stack; nothing was written. ctrl+o shows both versions.", error=True
-            ),
-        )  # fmt: skip
-
-    def _saved(self, document: ChangeDocument) -> None:
-        self.workbench.toast(clean(document.title))
-        if self.is_attached:
-            self._fresh = None
-            self._start_over()
 
     # Leaving.
 
     def action_back(self) -> None:
-        """From the components back to the categories, then away."""
-        if self.candidates.has_focus and not self.candidates.filter_text:
-            self.slots.focus()
+        """From a list back to the slots, then close what stands beside, then away."""
+        if self.snapshot is None:
+            super().action_back()
+        elif self.where != "slots" and not any(
+            grid.filter_text for grid in (self.candidates, self.steps, self.findings)
+        ):
+            self.notice("")
+            self.go_to("slots")
+        elif self.where == "slots" and self.beside is not None:
+            self._compare_with(None)
         else:
             super().action_back()
 
-    def may_leave(self, go: Callable[[], Any]) -> bool:
-        from stacktui.tui.dialogs.simple import ConfirmDialog
-
-        if self._leaving or not self.dirty:
-            return True
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._leaving = True
-                go()
-
-        self.ask(
-            ConfirmDialog(
-                "unsaved", f"Throw away your changes to stack {clean(self.stack_name)}?", "throw them away"
-            ),
-            answered,
-        )
-        return False
-
 
 _EDITS = frozenset(
-    {"save", "put_in_or_out", "remove", "new_component", "order(1)", "order(-1)", "extend", "describe", "protect",
-     "edit_component", "edit_file", "versions"}
+    {"save", "put_in_or_out", "remove", "inherit", "add", "order(1)", "order(-1)", "extend", "describe", "label", "protect",
+     "edit", "fix", "beside", "take_back", "do_again", "clone_component", "delete", "edit_file", "versions"}
 )  # fmt: skip

@@ -15,20 +15,21 @@ from stacktui.model.category import Category
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
-from stacktui.tui.marks import Tone, elapsed, glyph, state_text, tone_of
+from stacktui.tui.marks import Tone, glyph
 from stacktui.tui.panes.base import DEBOUNCE_SECONDS
 from stacktui.tui.panes.registry import VIEWS, pane_of
 from stacktui.tui.screens.base import KeyHelp, Subject, WorkbenchScreen
 from stacktui.tui.screens.category_facts import about_component
-from stacktui.tui.snapshots.category import CategorySnapshot, ComponentLine, ProbeLine, load_category
-from stacktui.tui.widgets.facts import Facts, Section
+from stacktui.tui.screens.category_probes import Probes
+from stacktui.tui.screens.objects import ObjectActions, Objects
+from stacktui.tui.snapshots.category import CategorySnapshot, ComponentLine, load_category
+from stacktui.tui.widgets.facts import Facts
 from stacktui.tui.widgets.filterline import FilterLine
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.gridrows import GAP
 from stacktui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from stacktui.operations.component import ProbeDocument
     from stacktui.operations.session import Session
 
 _FRAME = 3
@@ -38,7 +39,7 @@ _MARGIN = 4
 """Cells of a row beside its columns: the mark of the cursor, the right edge, and the scroll bar that may come."""
 
 
-class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
+class CategoryScreen(ObjectActions, WorkbenchScreen[CategorySnapshot]):
     """The registered components of a category with their live pane."""
 
     topics = frozenset({Topic.FILES, Topic.ACTIVE, Topic.PROBES, Topic.FINDINGS})
@@ -46,13 +47,15 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("category.edit", "e", "edit_component", "edit", writes=True, rank=3, help="Edit it in a form."),
         bind("category.add", "a", "add_component", "add", writes=True, rank=4, help="Add a component."),
-        bind("category.probe", "b", "probe", "probe", rank=5, help="Ask whether it can be reached."),
+        bind("category.probe", "b", "probe", "probe", rank=5, help="Ask whether it, or what is marked, can be reached."),
         bind("category.clone", "c", "clone_component", "clone", writes=True, rank=21, help="Add one like it."),
-        bind("category.delete", "D", "delete_component", "delete", writes=True, rank=22, help="Delete it; who refers to it is shown first."),
+        bind("category.rename", "R", "rename_component", "rename", writes=True, rank=22, help="Rename it, and what names it in YAML; uses in Python are listed."),
+        bind("category.delete", "D", "delete_components", "delete", writes=True, rank=22, help="Delete it, or what is marked; who refers to it is shown first."),
+        bind("category.label", "L", "label_components", "label", writes=True, rank=26, help="Set labels on it or on what is marked, or take them away."),
         bind("category.about", "d", "about", "describe", rank=6, help="Its configuration, findings, and who uses it."),
         bind("category.zoom", "z", "zoom", "zoom", rank=20, help="Give the whole screen to the live pane, and back."),
-        bind("category.editor", "E", "open_editor", "editor", rank=23, help="Open its file in $EDITOR."),
-        bind("category.copy", "y", "copy_name", "copy name", rank=24, help="Copy its name."),
+        bind("category.editor", "E", "open_editor", "editor", writes=True, rank=23, help="Open its file in $EDITOR, at its first finding."),
+        bind("category.copy", "y", "copy_name", "copy name", rank=24, help="Copy its name, or the names of what is marked."),
         bind("category.next", "tab", "focus_next", "next panel", rank=25, help="To the next panel."),
         bind("category.previous", "shift+tab", "focus_previous", "previous panel", rank=150),
     ]  # fmt: skip
@@ -60,10 +63,8 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def __init__(self, category: Category) -> None:
         super().__init__()
         self.category = category
-        self._wanted: str | None = None
         self._aim_timer: Timer | None = None
-        self._probed: dict[str, tuple[Any, ProbeLine]] = {}
-        self._probing: set[str] = set()
+        self._probes = Probes(self)
         self._lines: dict[str, ComponentLine] = {}
         facts = category.facts
         self.pane = pane_of(category)
@@ -77,7 +78,6 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
             *VIEWS[category].columns,
             Column("labels", "labels", 14, drop=6),
             Column("description", "description", 24, grow=True, drop=5),
-            markable=False,
             id="components",
             empty=Clean(f"No {facts.title} yet. a adds one."),
         )
@@ -102,18 +102,16 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def show(self, snapshot: CategorySnapshot) -> None:
         first = self.components.total == 0
         self._lines = {line.name: line for line in snapshot.lines}
-        for line in snapshot.lines:
-            if line.probe is not None:
-                self._probed[line.name] = (line.component, line.probe)
+        self._probes.keep(snapshot.lines)
+        cursor = self.components.cursor_key
         self._draw_list(snapshot)
         if first:
             chosen = next((line.name for line in snapshot.lines if line.in_stack), None)
             if chosen is not None:
                 self.components.move_to(chosen)
-        if self._wanted is not None and self.components.move_to(self._wanted):
-            self._wanted = None
+        self.list_changed(cursor, {line.name: line.held for line in snapshot.lines})
         self._aim_now()
-        self._about()
+        self.about_again()
         self.keys_changed()
 
     def on_screen_suspend(self, _: events.ScreenSuspend) -> None:
@@ -124,11 +122,17 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         self.components.set_rows(self._row(line) for line in snapshot.lines)
         panel = self.query_one("#category-list", Panel)
         panel.set_title(self.category.facts.plural, len(snapshot.lines))
-        marked = snapshot.stack and any(line.in_stack for line in snapshot.lines)
-        panel.set_note(Clean(f"{glyph('●')} in {snapshot.stack}") if marked else "")
+        self._say_marks()
         self._fit()
         # On the first draw the list may not have its width yet.
         self.call_after_refresh(self._fit_columns)
+
+    def _say_marks(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is not None:
+            held = snapshot.stack and any(line.in_stack for line in snapshot.lines)
+            note = Clean(f"{glyph('●')} in {snapshot.stack}") if held else Clean("")
+            self.query_one("#category-list", Panel).set_note(self.marks_note(note))
 
     def _fit_columns(self) -> None:
         """Names are shown whole before anything is said beside flavor and probe: cut, they look alike."""
@@ -176,7 +180,7 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
                 Cell(Clean(glyph("●") if line.in_stack else ""), Tone.OK),
                 Cell(line.shown, Tone.STRONG if line.in_stack else Tone.PLAIN),
                 Cell(line.flavor, Tone.MUTED),
-                self._probe_cell(line),
+                self._probes.cell(line),
                 Cell(Clean(" ".join(found)), tone),
                 *(Cell(line.field(column.key), Tone.MUTED) for column in VIEWS[self.category].columns),
                 Cell(line.labels, Tone.MUTED),
@@ -184,35 +188,26 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
             ),
         )
 
-    def _probe_cell(self, line: ComponentLine) -> Cell:
-        if line.name in self._probing:
-            return Cell(Clean(f"{glyph('◐')} asks"), Tone.RUNNING)
-        found = self._probe_of(line)
-        if found is None:
-            return Cell(Clean(""))
-        state = "ok" if found.ok else "error"
-        text = f"{glyph('✓')} {_latency(found.latency_s)}" if found.ok else f"{glyph('✗')} fails"
-        return Cell(Clean(text), tone_of(state))
-
-    def _probe_of(self, line: ComponentLine) -> ProbeLine | None:
-        """The last result, unless the component is configured otherwise since."""
-        component, found = self._probed.get(line.name, (None, None))
-        return found if component == line.component else None
+    @on(Grid.FilterChanged, "#components")
+    def _filtered(self) -> None:
+        self._say_marks()
+        self.keys_changed()
 
     @on(Grid.Moved, "#components")
     def _moved(self) -> None:
+        self._say_marks()
         if self._aim_timer is not None:
             self._aim_timer.stop()
         self._aim_timer = self.set_timer(DEBOUNCE_SECONDS, self._rested)
 
     def _rested(self) -> None:
         self._aim_now()
-        self._about()
+        self.about_again()
 
     def _aim_now(self) -> None:
         self.pane.aim(self.components.cursor_key)
 
-    def _about(self) -> None:
+    def about_again(self) -> None:
         """Load what is said about the component under the cursor."""
         name, session = self.components.cursor_key, self.session
         panel = self.query_one("#category-about", Panel)
@@ -230,23 +225,9 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
 
                 self.notice(one_line(error), error=True)
             else:
-                self.query_one("#about", Facts).show_sections(self._with_probe(result))
+                self.query_one("#about", Facts).show_sections(self._probes.with_answer(self._line(), result))
 
         self.workbench.background.submit(partial(about_component, session, self.category, name), arrived)
-
-    def _with_probe(self, sections: tuple[Section, ...]) -> tuple[Section, ...]:
-        from stacktui.tui.widgets.facts import Fact
-
-        line = self._line()
-        found = self._probe_of(line) if line is not None else None
-        if found is None:
-            return sections
-        state = "ok" if found.ok else "error"
-        facts = (
-            Fact(Clean(""), Clean(f"{state_text(state)}  {_latency(found.latency_s)}"), tone_of(state)),
-            Fact(Clean(""), found.message),
-        )
-        return (*sections[:1], Section(Clean("probe"), facts), *sections[1:])
 
     # Where the cursor is.
 
@@ -266,9 +247,21 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
         label = Clean(f"{self.category.facts.title} {line.shown}")
         return Subject("component", {"category": self.category, "name": line.name}, label)
 
+    @property
+    def grid(self) -> Grid:
+        return self.components
+
+    def objects(self, names: tuple[str, ...]) -> Objects:
+        facts = self.category.facts
+        return Objects(
+            "component", names, Clean(facts.title), Clean(facts.plural), {"category": self.category}
+        )
+
     def refusal(self, action: str) -> str | None:
         if action in _ON_COMPONENT and (self.snapshot is None or self._line() is None):
             return f"no {self.category.facts.title} is chosen"
+        if action in _ON_ONE and (reason := self.several_marked()):
+            return reason
         return super().refusal(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -292,13 +285,10 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def focus_on(self, argument: str) -> None:
         self.components.set_filter("")
         self.components.focus()
-        if not self.components.move_to(argument):
-            if self.snapshot is not None and not self.loading_now:
-                self.notice(
-                    clean(f"There is no {self.category.facts.title} {argument}; a adds one."), error=True
-                )
-            else:
-                self._wanted = argument
+        self.move_when_there(argument)
+        if self._wanted and self.snapshot is not None and not self.loading_now:
+            self._wanted = None
+            self.notice(clean(f"There is no {self.category.facts.title} {argument}; a adds one."), error=True)
 
     @on(Grid.Opened, "#components")
     def _opened(self) -> None:
@@ -318,64 +308,39 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
     def _form(self, name: str | None, *, clone: bool = False) -> None:
         from stacktui.tui.dialogs.component_actions import open_component_form
 
-        open_component_form(self, self.category, name, clone=clone)
+        open_component_form(self, self.category, name, clone=clone, then=self.move_when_there)
 
-    def action_delete_component(self) -> None:
-        from stacktui.tui.dialogs.component_actions import delete_component
+    def action_rename_component(self) -> None:
+        self.rename_one()
 
-        name = self.components.cursor_key
-        if name is not None:
-            delete_component(self, self.category, name)
+    def action_delete_components(self) -> None:
+        self.delete_chosen()
+
+    def action_label_components(self) -> None:
+        self.label_chosen()
 
     def action_probe(self) -> None:
-        line = self._line()
-        if line is None or line.name in self._probing:
-            return
-        self._probing.add(line.name)
-        self._redraw_row(line.name)
-        session, name = self.session, line.name
+        chosen = self.chosen()
+        if chosen is not None:
+            self._probes.ask(self._lines[name] for name in chosen.names if name in self._lines)
 
-        def ask() -> ProbeDocument:
-            from stacktui.operations.component import probe
-
-            found: ProbeDocument = probe(session, self.category, name)
-            return found
-
-        def arrived(result: Any, error: BaseException | None) -> None:
-            self._probing.discard(name)
-            if not self.is_attached:
-                return
-            if error is not None:
-                from stacktui.tui.doing import one_line
-
-                self.notice(one_line(error), error=True)
-            else:
-                found = ProbeLine(result.ok, clean(result.message), result.latency_s)
-                self._probed[name] = (line.component, found)
-                self.notice(clean(f"{name}: {found.message}"), error=not found.ok)
-                self.workbench.feed.publish(Topic.PROBES)
-                self._about()
-            self._redraw_row(name)
-
-        self.workbench.background.submit(ask, arrived)
-
-    def _redraw_row(self, name: str) -> None:
+    def redraw_row(self, name: str) -> None:
+        """A component's probe began or ended."""
         line = self._lines.get(name)
         if line is not None:
             self.components.update_row(self._row(line))
 
     def action_open_editor(self) -> None:
-        from stacktui.tui.editor import open_in_editor
+        from stacktui.tui.editor import open_in_editor, worst_in
 
         line = self._line()
         if line is not None:
-            open_in_editor(self.workbench, line.file)
+            open_in_editor(
+                self.workbench, line.file, *worst_in(line.file, self.workbench.feed.findings or ())
+            )
 
     def action_copy_name(self) -> None:
-        line = self._line()
-        if line is not None:
-            self.app.copy_to_clipboard(line.name)
-            self.notice(Clean(f"Copied {line.shown}."))
+        self.copy_chosen()
 
     def action_about(self) -> None:
         """Narrow screens show it in place of the pane."""
@@ -408,12 +373,8 @@ class CategoryScreen(WorkbenchScreen[CategorySnapshot]):
             super().action_back()
 
 
-_ON_COMPONENT = frozenset(
-    {"edit_component", "clone_component", "delete_component", "probe", "open_editor", "copy_name", "about"}
-)
+_ON_ONE = frozenset({"edit_component", "clone_component", "rename_component", "open_editor"})
+
+_ON_COMPONENT = _ON_ONE | {"delete_components", "label_components", "probe", "copy_name", "about"}
 
 _ON_LIST = _ON_COMPONENT - {"about"} | {"add_component"}
-
-
-def _latency(seconds: float) -> Clean:
-    return Clean(f"{seconds * 1000:.0f}ms") if seconds < 1 else elapsed(seconds)

@@ -3,6 +3,8 @@ them."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
@@ -11,6 +13,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Static
 
+from stacktui.categories.flavor import FlavorId
 from stacktui.model.category import Category
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
@@ -21,6 +24,7 @@ from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 from stacktui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from stacktui.categories.flavor import FlavorSource
     from stacktui.operations.session import Session
 
 
@@ -34,6 +38,10 @@ class FlavorLine(NamedTuple):
     installed: bool
     install: Clean
     missing: Clean
+    file: Path | None = None
+    """Of a flavor of the workspace's own."""
+    line: int | None = None
+    """Where its class begins."""
 
 
 class FlavorsSnapshot(NamedTuple):
@@ -58,6 +66,15 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
             help="A component of this flavor.",
         ),
         bind(
+            "flavors.editor",
+            "E",
+            "edit_flavor_file",
+            "editor",
+            writes=True,
+            rank=12,
+            help="Open the file of a flavor of your own in $EDITOR.",
+        ),
+        bind(
             "flavors.copy", "y", "copy", "copy install line", rank=11, help="Copy the line that installs it."
         ),
     ]
@@ -78,6 +95,8 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
         from stacktui.operations.flavor import list_
 
         found = list_(session)
+        sources = session.registry().sources
+        own = {id_: source for id_, source in sources.items() if source.file is not None}
         return FlavorsSnapshot(
             tuple(
                 FlavorLine(
@@ -88,6 +107,7 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
                     row.installed,
                     clean(row.install),
                     clean(", ".join(row.missing)),
+                    *_place(own.get(FlavorId(row.category, row.name))),
                 )
                 for row in found.flavors
             ),
@@ -134,6 +154,8 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
             return "it needs nothing installed"
         if action == "add" and flavor is None:
             return "no flavor is chosen"
+        if action == "edit_flavor_file" and (flavor is None or flavor.file is None):
+            return "it is no flavor of your own"
         return super().refusal(action)
 
     def focus_on(self, argument: str) -> None:
@@ -160,11 +182,18 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
         if flavor is not None:
             open_component_form(self, flavor.category, None, flavor=str(flavor.name))
 
+    def action_edit_flavor_file(self) -> None:
+        from stacktui.tui.editor import open_in_editor
+
+        flavor = self._flavor()
+        if flavor is not None and flavor.file is not None:
+            open_in_editor(self.workbench, flavor.file, flavor.line)
+
     def action_copy(self) -> None:
         flavor = self._flavor()
         if flavor is not None:
             self.app.copy_to_clipboard(flavor.install)
-            self.notice(Clean(f"Copied: {flavor.install}"))
+            self.notice(Clean(f"Copied {flavor.install}"))
 
     def _flavor(self) -> FlavorLine | None:
         grid = next(iter(self.query(Grid)), None)
@@ -184,6 +213,18 @@ class FlavorsScreen(WorkbenchScreen[FlavorsSnapshot]):
             else (f"missing {flavor.missing}; install with: {flavor.install}", "$tone-warn")
         )
         detail.update(Content.assemble((flavor.name, "bold"), "  ", flavor.summary, "\n", state))
+
+
+def _place(source: FlavorSource | None) -> tuple[Path | None, int | None]:
+    """The file of a flavor and the line of its class, as far as it can be read."""
+    if source is None or source.file is None:
+        return None, None
+    try:
+        lines = source.file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return source.file, None
+    head = re.compile(rf"class {re.escape(source.target.rpartition(':')[2])}\b")
+    return source.file, next((number for number, line in enumerate(lines, 1) if head.match(line)), 1)
 
 
 def _key(flavor: FlavorLine) -> str:

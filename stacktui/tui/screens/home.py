@@ -44,6 +44,8 @@ class HomeScreen(RunActions, WorkbenchScreen[HomeSnapshot]):
             rank=5,
             help="Ask every component of the stack whether it answers.",
         ),
+        bind("home.editor", "E", "edit_chosen_file", "editor", writes=True, rank=41,
+             help="Open the component's file, or the finding's place, in $EDITOR."),
         # The keys of the table of operations; without the table, which the first frame has no use for.
         bind("home.runs.stop", "x", "operation('runs stop')", "stop", writes=True, rank=40, help="Stop the run."),
         bind(
@@ -184,7 +186,36 @@ class HomeScreen(RunActions, WorkbenchScreen[HomeSnapshot]):
     def refusal(self, action: str) -> str | None:
         if action == "probe" and (self.snapshot is None or not self.snapshot.slots):
             return "no stack is active"
+        if action == "edit_chosen_file" and self._place() is None:
+            return "no file is chosen"
         return super().refusal(action)
+
+    def _place(self) -> tuple[Path, int | None, int | None] | None:
+        """The file of what is chosen: a component's, or a finding's with its place."""
+        grid, snapshot = self.focused, self.snapshot
+        if not isinstance(grid, Grid) or snapshot is None or not self.is_mounted:
+            return None
+        if grid.id == "slots":
+            slot = next((s for s in snapshot.slots if _slot_key(s) == grid.cursor_key), None)
+            if slot is None or not slot.name or slot.state == "missing":
+                return None
+            file = self.session.workspace.component_file(slot.category, str(slot.name))
+            from stacktui.tui.editor import worst_in
+
+            return file, *worst_in(file, snapshot.findings or ())
+        if grid.id == "home-findings":
+            found = finding_keys((snapshot.findings or ())[:_FINDINGS])
+            finding = next((each for key, each in found if key == grid.cursor_key), None)
+            if finding is not None and finding.file is not None:
+                return finding.file, finding.line, finding.column
+        return None
+
+    def action_edit_chosen_file(self) -> None:
+        from stacktui.tui.editor import open_in_editor
+
+        place = self._place()
+        if place is not None:
+            open_in_editor(self.workbench, *place)
 
     def action_probe(self) -> None:
         """Probe the stack's components side by side; each answer is shown as it comes."""

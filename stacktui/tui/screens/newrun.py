@@ -66,7 +66,7 @@ class NewRunScreen(WorkbenchScreen[NewRunSnapshot]):
             help="Take several values in a field, 0.1,0.2,0.4: a run for each combination.",
         ),
         bind("newrun.stack", "S", "choose_stack", "stack", rank=20, help="Run through another stack."),
-        bind("newrun.editor", "E", "open_editor", "editor", rank=21, help="Open the pipeline in $EDITOR."),
+        bind("newrun.editor", "E", "open_editor", "editor", writes=True, rank=21, help="Open the pipeline in $EDITOR."),
         bind("newrun.next", "tab", "focus_next", "next field", rank=30, help="To the next field."),
         bind("newrun.previous", "shift+tab", "focus_previous", "previous field", rank=150),
     ]  # fmt: skip

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -29,12 +29,22 @@ _NO_FILE = "the workspace"
 _EVERYTHING_FINE = Clean("No problems: every file, component and stack passes every rule.")
 
 
+class SecretPlace(NamedTuple):
+    """A secrets manager that lacks something."""
+
+    manager: str
+    why: str
+    """Why nothing can be set in it; empty where it can."""
+
+
 @dataclass(frozen=True)
 class ProblemsSnapshot:
     """The findings; None until the workspace has been checked."""
 
     findings: tuple[Diagnostic, ...] | None
     root: Path
+    managers: Mapping[str, SecretPlace]
+    """By the subject of a finding about missing secrets: where they are to be set."""
 
 
 class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
@@ -42,8 +52,24 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
 
     topics = frozenset({Topic.FINDINGS})
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("problems.editor", "E", "edit_at", "editor", rank=2, help="Open $EDITOR at the finding."),
-        bind("problems.fix", "f", "fix", "fix", writes=True, rank=3, help="Apply the fix, after its diff."),
+        bind(
+            "problems.editor",
+            "E",
+            "edit_at",
+            "editor",
+            writes=True,
+            rank=2,
+            help="Open $EDITOR at the finding.",
+        ),
+        bind(
+            "problems.fix",
+            "f",
+            "fix",
+            "fix",
+            writes=True,
+            rank=3,
+            help="Apply the fix, after its diff; ask for a secret that is missing.",
+        ),
         bind("problems.copy", "y", "copy", "copy", rank=20, help="Copy the finding with its place."),
     ]
 
@@ -60,7 +86,8 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
         yield Static(id="problem-detail")
 
     def load(self, session: Session) -> ProblemsSnapshot:
-        return ProblemsSnapshot(self.workbench.feed.findings, session.workspace.root)
+        findings = self.workbench.feed.findings
+        return ProblemsSnapshot(findings, session.workspace.root, _managers(session, findings or ()))
 
     def show(self, snapshot: ProblemsSnapshot) -> None:
         grid = self.query_one(Grid)
@@ -88,7 +115,13 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
         if action == "fix":
             if finding is None:
                 return "nothing is chosen"
-            if finding.fix is None:
+            if finding.missing:
+                place = self._secret_place(finding)
+                if place is None:
+                    return "no secrets manager is known for it"
+                if place.why:
+                    return f"{place.manager}: {place.why}"
+            elif finding.fix is None:
                 return "no fix is known for this finding"
         if action == "edit_at" and self._file() is None:
             return "this finding has no file"
@@ -109,7 +142,11 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
 
     @on(Grid.Opened)
     def _opened(self) -> None:
-        self.action_edit_at()
+        finding = self._finding()
+        if finding is not None and finding.missing and self.refusal("fix") is None:
+            self.action_fix()
+        else:
+            self.action_edit_at()
 
     @on(Grid.Moved)
     def _moved(self) -> None:
@@ -127,24 +164,17 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
 
     def action_fix(self) -> None:
         finding = self._finding()
+        place = self._secret_place(finding)
+        if finding is not None and finding.missing and place is not None:
+            from stacktui.tui.dialogs.secret_actions import ask_missing
+
+            ask_missing(self, finding.missing, place.manager)
+            return
         if finding is None or finding.fix is None:
             return
-        fix, session = finding.fix, self.session
+        from stacktui.tui.dialogs.saving import save_fix
 
-        def arrived(change: object, error: BaseException | None) -> None:
-            from stacktui.tui.doing import one_line
-
-            if error is not None:
-                self.notice(one_line(error), error=True)
-            else:
-                self.workbench.doing.accept(change)  # type: ignore[arg-type]
-
-        def build() -> object:
-            from stacktui.workspace.edits import apply_fix
-
-            return apply_fix(session.workspace, fix)
-
-        self.workbench.background.submit(build, arrived)
+        save_fix(self.workbench, finding.fix, lambda text: self.notice(text, error=True))
 
     def action_copy(self) -> None:
         finding = self._finding()
@@ -157,6 +187,12 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
         if grid is None or self.snapshot is None or not self.snapshot.findings:
             return None
         return next((f for key, f in _keyed(self.snapshot.findings) if key == grid.cursor_key), None)
+
+    def _secret_place(self, finding: Diagnostic | None) -> SecretPlace | None:
+        """Where the secrets go that a finding misses."""
+        if finding is None or self.snapshot is None:
+            return None
+        return self.snapshot.managers.get(finding.subject or "")
 
     def _file(self) -> Path | None:
         finding = self._finding()
@@ -174,11 +210,8 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
         if finding is None:
             detail.update(Content(""))
             return
-        fix = (
-            Content.assemble("\n", ("f ", "bold $tone-accent"), clean(finding.fix.title))
-            if finding.fix
-            else ""
-        )
+        title = fix_title(finding)
+        fix = Content.assemble("\n", ("f ", "bold $tone-accent"), title) if title else ""
         about = Content.styled(f"  {clean(finding.subject)}", "$quiet") if finding.subject else ""
         detail.update(
             Content.assemble(
@@ -189,6 +222,33 @@ class ProblemsScreen(WorkbenchScreen[ProblemsSnapshot]):
                 fix,
             )
         )
+
+
+def fix_title(finding: Diagnostic) -> Clean:
+    """What `f` does about a finding; empty where nothing is known."""
+    if finding.missing:
+        more = f" and {len(finding.missing) - 1} more" if len(finding.missing) > 1 else ""
+        return clean(f"set {finding.missing[0]}{more}")
+    return clean(finding.fix.title) if finding.fix else Clean("")
+
+
+def _managers(session: Session, findings: tuple[Diagnostic, ...]) -> dict[str, SecretPlace]:
+    """The secrets managers of the stacks that lack a secret. Reads files; in a thread."""
+    subjects = {finding.subject for finding in findings if finding.missing and finding.subject}
+    if not subjects:
+        return {}
+    from stacktui.model.category import Category
+    from stacktui.operations.secret import managers_of
+    from stacktui.runtime.inherit import resolve_stack
+
+    snapshot = session.snapshot()
+    why = {row.name: row.why for row in managers_of(session, snapshot)}
+    found = {}
+    for subject in subjects:
+        stack = resolve_stack(snapshot, subject.removeprefix("stack/")).stack
+        for name in stack.names(Category.SECRETS_MANAGER)[:1] if stack is not None else ():
+            found[subject] = SecretPlace(name, why.get(name, "there is no such component"))
+    return found
 
 
 def _colour(finding: Diagnostic) -> str:
@@ -251,7 +311,9 @@ def _rows(findings: tuple[Diagnostic, ...], root: Path) -> list[Row]:
                         Cell(state_text(finding.severity), tone),
                         Cell(clean(finding.code), Tone.MUTED),
                         Cell(clean(finding.message)),
-                        Cell(clean(f"f {finding.fix.title}") if finding.fix else Clean(""), Tone.ACCENT),
+                        Cell(
+                            clean(f"f {fix_title(finding)}") if fix_title(finding) else Clean(""), Tone.ACCENT
+                        ),
                     ),
                 )
             )

@@ -61,7 +61,7 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
             "run.zoom", "z", "zoom", "zoom", rank=42,
             help="Give the whole screen to the log or the facts, and back.",
         ),
-        bind("run.save", "o", "save_log", "save log", rank=60, help="Save the step's log to a file."),
+        bind("run.save", "o", "save_log", "save log", writes=True, rank=60, help="Save the step's log to a file."),
         bind("run.next", "tab", "focus_next", "next panel", rank=150, help="To the next panel."),
         bind("run.previous", "shift+tab", "focus_previous", "previous panel", rank=150),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from stacktui.categories.errors import NotFound
 from stacktui.model.base import short_id
 from stacktui.model.run import StepStatus
 from stacktui.model.text import Clean, clean, clean_block
+from stacktui.operations.moments import full_stamp
 from stacktui.tui.marks import Tone, elapsed, glyph, size_text, state_text, tone_of
 from stacktui.tui.widgets.bars import curve
 from stacktui.tui.widgets.facts import Fact, Section
@@ -25,8 +26,8 @@ _LONG_ID = re.compile(r"\b([0-9a-f]{8}-[0-9a-f]{4})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 
 
 def moment(at: datetime) -> str:
-    """A time as it is shown: local, to the second, with its zone."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
+    """A time as it is shown: to the second, with its zone."""
+    return full_stamp(at)
 
 
 def short_ids(text: str) -> str:

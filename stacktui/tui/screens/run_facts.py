@@ -15,6 +15,7 @@ from stacktui.categories.errors import Unsupported
 from stacktui.model.base import short_id
 from stacktui.model.run import RunStatus, StepStatus
 from stacktui.model.text import Clean, clean
+from stacktui.operations.moments import clock, zone
 from stacktui.tui.marks import ago, elapsed, glyph
 from stacktui.tui.screens.run_details import (
     attempt_details,
@@ -194,7 +195,7 @@ def _advice(store: MetadataStore, run: Run) -> Clean:
     asked = last_stop(store, run.id)
     if asked is None:
         return Clean("")
-    at = asked.at.astimezone().strftime("%H:%M:%S")
+    at = f"{clock(asked.at)} {zone(asked.at)}"
     return Clean(
         f"stopping: asked at {at}. Where that has no effect, x ends it by a signal after {WITHOUT_EFFECT_S:g} s."
     )

@@ -16,6 +16,7 @@ from textual import on
 from textual.timer import Timer
 
 from stacktui.model.text import Clean, clean, unstyled
+from stacktui.operations.moments import clock_millis, zone
 from stacktui.tui.marks import count_text
 from stacktui.tui.widgets.logview import LogText, LogView
 from stacktui.tui.widgets.panel import Panel
@@ -253,6 +254,8 @@ class LogPanel(Panel):
         count = view.count
         about = "" if self._whole else "about "
         notes = [f"{about}{count_text(count)} line{'s' if count > 1 else ''}"] if count else []
+        if count and view.stamped:
+            notes.append(clean(zone()))
         if view.search and not self._search_line.has_focus_within:
             notes.append(f"/{clean(view.search)} {self._search_line.hits()}")
         if view.wrapping:
@@ -264,13 +267,8 @@ class LogPanel(Panel):
 
 
 def clean_lines(lines: Sequence[LogLine]) -> list[LogText]:
-    """Lines of a log as they may be shown, with local times."""
-    return [
-        LogText(
-            Clean(line.at.astimezone().strftime("%H:%M:%S.%f")[:12]), line.stream, clean(unstyled(line.text))
-        )
-        for line in lines
-    ]
+    """Lines of a log as they may be shown, with times in the reader's zone."""
+    return [LogText(Clean(clock_millis(line.at)), line.stream, clean(unstyled(line.text))) for line in lines]
 
 
 def empty_log(line: StepLine) -> Clean:

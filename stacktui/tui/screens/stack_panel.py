@@ -102,10 +102,22 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
             (slot for slot in (self.snapshot.slots if self.snapshot else ()) if slot.category == key), None
         )
 
-    @property
-    def finding_focused(self) -> bool:
-        """Whether the cursor is among the findings."""
-        return self.query_one("#stack-findings", Grid).has_focus
+    def place(self) -> tuple[Path, int | None, int | None] | None:
+        """Where that stands which is chosen here: a finding, or what fills a category, maybe in a parent's file; with
+        the cursor elsewhere, the worst finding about the stack's own file."""
+        if self.snapshot is None:
+            return None
+        slots, findings = self.query_one("#stack-slots", Grid), self.query_one("#stack-findings", Grid)
+        finding = self.finding() if findings.has_focus else None
+        if slots.has_focus and (slot := self.slot(slots.cursor_key or "")) is not None:
+            return (slot.file, slot.line, 1) if slot.file is not None else None
+        if finding is not None and finding.file is not None:
+            return finding.file, finding.line, finding.column
+        if self.snapshot.file is None:
+            return None
+        from stacktui.tui.editor import worst_in
+
+        return self.snapshot.file, *worst_in(self.snapshot.file, self.snapshot.findings)
 
     def finding(self) -> Any:
         """The finding under the cursor."""
@@ -113,10 +125,10 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
         found = self.snapshot.findings if self.snapshot else ()
         return next((finding for each, finding in finding_keys(found) if each == key), None)
 
-    def probe(self) -> None:
-        """Ask all components of the stack; each answer is shown as it arrives."""
-        name, session, feed = self.name_shown, self.session, self.workbench.feed
-        if name is None or self.probing:
+    def probe(self, names: tuple[str, ...]) -> None:
+        """Ask all components of these stacks, each once; each answer is shown as it arrives."""
+        session, feed = self.session, self.workbench.feed
+        if not names or self.probing:
             return
         self.probing = True
         self._say_count()
@@ -127,8 +139,12 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
             from stacktui.operations.session import component_values
 
             snapshot = session.snapshot()
-            components = list(component_values(snapshot, session.resolved(name, snapshot)))
-            for id_, result in probe_components(session, components, fresh=True):
+            components = {
+                component.id: component
+                for name in names
+                for component in component_values(snapshot, session.resolved(name, snapshot))
+            }
+            for id_, result in probe_components(session, components.values(), fresh=True):
                 if not result.ok:
                     failed.append(f"{id_}: {result.message}")
                 feed.publish_from_thread(Topic.PROBES)
@@ -149,7 +165,8 @@ class StackPanel(Panel, LiveView[StackDetail | None]):
             elif failed:
                 screen.notice(clean(f"{len(failed)} of {count} do not answer: {failed[0]}"), error=True)
             else:
-                screen.notice(clean(f"All {count} components of {name} answer."))
+                of = names[0] if len(names) == 1 else f"{len(names)} stacks"
+                screen.notice(clean(f"All {count} components of {of} answer."))
             screen.keys_changed()
 
         self.workbench.background.submit(ask, answered)

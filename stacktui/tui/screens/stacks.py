@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -10,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 
-from stacktui.model.base import NAME_RULE, is_name
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
 from stacktui.tui.live import Topic
 from stacktui.tui.marks import Tone, glyph
 from stacktui.tui.screens.base import Subject, WorkbenchScreen
+from stacktui.tui.screens.objects import ObjectActions, Objects
 from stacktui.tui.screens.stack_panel import StackPanel, difference_text
 from stacktui.tui.snapshots.stacks import (
     StackLine,
@@ -28,21 +27,13 @@ from stacktui.tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from stacktui.operations.session import Session
 
-_ON_STACK = frozenset(
-    {
-        "build",
-        "use_stack",
-        "clone_stack",
-        "delete_stack",
-        "probe_stack",
-        "edit_file",
-        "diff_stacks",
-        "copy_name",
-    }
+_ON_ONE = frozenset(
+    {"build", "use_stack", "clone_stack", "rename_stack", "edit_stack_file", "diff_stacks", "export_stack"}
 )
+_ON_STACK = _ON_ONE | {"delete_stacks", "label_stacks", "probe_stack", "copy_name"}
 
 
-class StacksScreen(WorkbenchScreen[StacksSnapshot]):
+class StacksScreen(ObjectActions, WorkbenchScreen[StacksSnapshot]):
     """The list on one side, the chosen stack on the other."""
 
     topics = frozenset({Topic.FILES, Topic.ACTIVE})
@@ -52,12 +43,21 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
         bind("stacks.add", "a", "add_stack", "add", writes=True, rank=3, help="A new stack, in the builder."),
         bind("stacks.build", "e", "build", "builder", writes=True, rank=4, help="Open it in the stack builder."),
         bind("stacks.diff", "d", "diff_stacks", "compare", rank=5, help="How it differs from another stack."),
-        bind("stacks.probe", "b", "probe_stack", "probe", rank=6, help="Ask all its components whether they answer."),
+        bind("stacks.probe", "b", "probe_stack", "probe", rank=6, help="Ask all its components, or those of what is marked, whether they answer."),
         bind("stacks.clone", "c", "clone_stack", "clone", writes=True, rank=7, help="Copy it under another name."),
-        bind("stacks.delete", "D", "delete_stack", "delete", writes=True, rank=8,
-             help="Delete it; who refers to it is named first."),
-        bind("stacks.editor", "E", "edit_file", "editor", rank=9, help="Open its file in $EDITOR."),
-        bind("stacks.copy", "y", "copy_name", "copy name", rank=70, help="Copy its name."),
+        bind("stacks.rename", "R", "rename_stack", "rename", writes=True, rank=8,
+             help="Rename it, and what names it in YAML; uses in Python are listed."),
+        bind("stacks.delete", "D", "delete_stacks", "delete", writes=True, rank=8,
+             help="Delete it, or what is marked; who refers to it is named first."),
+        bind("stacks.label", "L", "label_stacks", "label", writes=True, rank=10,
+             help="Set labels on it or on what is marked, or take them away."),
+        bind("stacks.editor", "E", "edit_stack_file", "editor", writes=True, rank=9,
+             help="Open its file in $EDITOR: at the category or the finding that is chosen, else at the first finding."),
+        bind("stacks.import", "i", "import_stack", "import", writes=True, rank=10,
+             help="Take a stack in from a file: a bundle, or what ZenML exported."),
+        bind("stacks.export", "o", "export_stack", "export", rank=11,
+             help="Write it with all that it needs into a file for another workspace."),
+        bind("stacks.copy", "y", "copy_name", "copy name", rank=70, help="Copy its name, or the names of what is marked."),
         bind("stacks.next", "tab", "focus_next", "next list", rank=71, help="To the next list."),
         bind("stacks.previous", "shift+tab", "focus_previous", "list before", rank=150, help="To the list before."),
     ]  # fmt: skip
@@ -73,8 +73,8 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
                     Column("state", "state", 8),
                     Column("lock", "", 9, drop=1),
                     Column("description", "description", 20, grow=True, drop=4),
-                    markable=False, id="stacks-list",
-                    empty=Clean("No stacks yet. a adds one: which components your pipelines run on."),
+                    id="stacks-list",
+                    empty=Clean("No stacks yet. a adds one: which components your pipelines run on. i imports one."),
                 )  # fmt: skip
             yield StackPanel(id="stack-panel")
 
@@ -93,18 +93,32 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
 
     def show(self, snapshot: StacksSnapshot) -> None:
         first = not self.list.rows
+        cursor = self.list.cursor_key
         self.list.set_rows(_row(line) for line in snapshot.stacks)
         if first and (active := next((line.name for line in snapshot.stacks if line.active), None)):
             self.list.move_to(active)
         panel = self.query_one("#stacks-panel", Panel)
         panel.set_title("stacks", len(snapshot.stacks))
-        active_line = next((line for line in snapshot.stacks if line.active), None)
-        panel.set_note(f"{glyph('●')} active: {snapshot.reason}" if active_line else "")
+        self.list_changed(cursor, {line.name: line.held for line in snapshot.stacks})
+        self._say_marks()
         self.detail.choose(self.list.cursor_key)
+        self.keys_changed()
+
+    def _say_marks(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is not None:
+            active = any(line.active for line in snapshot.stacks)
+            note = Clean(f"{glyph('●')} active: {snapshot.reason}") if active else Clean("")
+            self.query_one("#stacks-panel", Panel).set_note(self.marks_note(note))
+
+    @on(Grid.FilterChanged, "#stacks-list")
+    def _filtered(self) -> None:
+        self._say_marks()
         self.keys_changed()
 
     @on(Grid.Moved, "#stacks-list")
     def _moved(self, event: Grid.Moved) -> None:
+        self._say_marks()
         self.detail.choose(event.key)
 
     @on(Grid.Opened, "#stacks-list")
@@ -140,10 +154,24 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
         name = line.name
         return Subject("stack", {"name": name}, Clean(f"stack {clean(name)}"), name if line.protected else "")
 
+    @property
+    def grid(self) -> Grid:
+        return self.list
+
+    def objects(self, names: tuple[str, ...]) -> Objects:
+        return Objects("stack", names, Clean("stack"), Clean("stacks"), {})
+
+    def focus_on(self, argument: str) -> None:
+        self.list.set_filter("")
+        self.list.focus()
+        self.move_when_there(argument)
+
     def refusal(self, action: str) -> str | None:
         line = self._line()
         if action in _ON_STACK and line is None:
             return "no stack is chosen"
+        if action in _ON_ONE and (reason := self.several_marked()):
+            return reason
         if action == "use_stack" and line is not None and line.active:
             return "it is the active stack"
         if action in ("build", "clone_stack") and line is not None and line.stale:
@@ -189,9 +217,7 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
             )
 
         self.ask(
-            PromptDialog(
-                "new stack", "Its name, as it stands in stacks/NAME.yaml:", check=self._name_problem
-            ),
+            PromptDialog("new stack", "Its name, as it stands in stacks/NAME.yaml:", check=self.name_problem),
             named,
         )
 
@@ -199,16 +225,7 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
         if parent is not None:
             self.workbench.open_place("builder", name, new=True, extends=parent or None)
 
-    def _name_problem(self, name: str) -> str | None:
-        if not name:
-            return "a name is needed"
-        if not is_name(name):
-            return f"a name has {NAME_RULE}"
-        taken = self.snapshot is not None and any(line.name == name for line in self.snapshot.stacks)
-        return f"there is a stack {name} already" if taken else None
-
     def action_clone_stack(self) -> None:
-        from stacktui.tui.dialogs.saving import save
         from stacktui.tui.dialogs.simple import PromptDialog
 
         line = self._line()
@@ -222,88 +239,51 @@ class StacksScreen(WorkbenchScreen[StacksSnapshot]):
 
             def saved(document: Any) -> None:
                 self.workbench.toast(clean(document.title))
-                self.list.move_to(name)
+                self.move_when_there(name)
 
-            def build(session: Session) -> Any:
-                from stacktui.workspace.edits import clone_entry
-
-                snapshot = session.snapshot()
-                return clone_entry(
-                    session.workspace, snapshot.stacks[session.stack_name(source, snapshot)], name
-                )
-
-            save(self.workbench, build, saved=saved, failed=self._failed)
+            self.workbench.doing.edit("stack clone", {"name": source, "new": name}, saved)
 
         self.ask(
             PromptDialog(Clean(f"copy of {clean(source)}"), "The copy's name:", value=f"{source}-copy"[:63],
-                         check=self._name_problem),
+                         check=self.name_problem),
             named,
         )  # fmt: skip
 
-    def action_delete_stack(self) -> None:
-        from stacktui.tui.dialogs.component_actions import users_text
-        from stacktui.tui.dialogs.simple import ConfirmDialog, NameDialog
+    def action_rename_stack(self) -> None:
+        self.rename_one()
 
-        line = self._line()
-        if line is None:
-            return
-        session, name, label = self.session, line.name, Clean(f"stack {clean(line.name)}")
+    def action_delete_stacks(self) -> None:
+        self.delete_chosen()
 
-        def read() -> tuple[Any, tuple[str, ...]]:
-            return _doomed(session, name)
-
-        def found(result: Any, error: BaseException | None) -> None:
-            from stacktui.tui.doing import one_line
-
-            if error is not None:
-                self._failed(one_line(error))
-                return
-            change, users = result
-            if users:
-                self.ask(
-                    ConfirmDialog(Clean(f"delete {label}"), users_text(label, users), "delete it anyway"),
-                    lambda yes: protected(change) if yes else None,
-                )
-            else:
-                protected(change)
-
-        def protected(change: Any) -> None:
-            if line.protected:
-                self.ask(NameDialog(name, label), lambda text: accept(change) if text else None)
-            else:
-                accept(change)
-
-        def accept(change: Any) -> None:
-            from stacktui.tui.dialogs.saving import save
-
-            save(self.workbench, lambda _: change, failed=self._failed,
-                 saved=lambda document: self.workbench.toast(clean(document.title)))  # fmt: skip
-
-        self.workbench.background.submit(read, found)
-
-    def _failed(self, text: Clean) -> None:
-        self.workbench.say(text, error=True)
+    def action_label_stacks(self) -> None:
+        self.label_chosen()
 
     def action_probe_stack(self) -> None:
-        self.detail.probe()
+        chosen = self.chosen()
+        if chosen is not None:
+            self.detail.probe(chosen.names)
 
-    def action_edit_file(self) -> None:
+    def action_edit_stack_file(self) -> None:
         from stacktui.tui.editor import open_in_editor
 
         line = self._line()
-        if line is None:
-            return
-        finding = self.detail.finding() if self.detail.finding_focused else None
-        if finding is not None and finding.file is not None:
-            open_in_editor(self.workbench, finding.file, finding.line, finding.column)
-        else:
-            open_in_editor(self.workbench, line.file, 1)
+        if line is not None:
+            open_in_editor(self.workbench, *(self.detail.place() or (line.file, 1, 1)))
 
-    def action_copy_name(self) -> None:
+    def action_import_stack(self) -> None:
+        from stacktui.tui.dialogs.importing import ask_import
+
+        ask_import(self.workbench)
+
+    def action_export_stack(self) -> None:
+        from stacktui.tui.dialogs.exporting import ask_export
+
         line = self._line()
         if line is not None:
-            self.app.copy_to_clipboard(line.name)
-            self.notice(clean(f"Copied: {line.name}"))
+            ask_export(self.workbench, line.name)
+
+    def action_copy_name(self) -> None:
+        self.copy_chosen()
 
     def action_diff_stacks(self) -> None:
         from stacktui.tui.dialogs.simple import ChoiceDialog
@@ -360,23 +340,6 @@ def _row(line: StackLine) -> Row:
             Cell(line.description, Tone.MUTED),
         ),
     )
-
-
-def _doomed(session: Session, name: str) -> tuple[Any, tuple[str, ...]]:
-    """The change that deletes a stack, also one whose file is broken, and who refers to it. Blocks."""
-    from stacktui.operations.references import stack_references
-    from stacktui.operations.stack_edit import stack_delete_change
-    from stacktui.workspace.changes import Change, FileEdit
-
-    snapshot = session.snapshot()
-    users = tuple(
-        f"stack {each.name}, {each}" if each.kind == "stack" else str(each)
-        for each in stack_references(snapshot, name)
-    )
-    broken: Path | None = snapshot.broken_stacks.get(name)
-    if broken is not None:
-        return Change(f"delete stack/{name}", (FileEdit(broken, broken.read_bytes(), None),)), users
-    return stack_delete_change(session, name, force=True), users
 
 
 def _nothing(_: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stacktui.model.text import Clean, clean
@@ -48,6 +48,8 @@ class ComponentLine:
     component: Component | None
     """As it stands in its file; None where that cannot be read."""
     probe: ProbeLine | None
+    held: int = 0
+    """A hash of what its file held when it was read: the same under another name, it was renamed."""
 
     def field(self, key: str) -> Clean:
         """A field of its config; empty where its default is in force."""
@@ -81,9 +83,8 @@ def load_category(
         kept = session.probes.kept(ComponentId(category, row.name))
         file = entry.file if entry is not None else snapshot.root / row.file
         errors, warnings = counts.get(f"{category.value}/{row.name}", counts.get(str(file), (0, 0)))
-        lines.append(
-            _line(row, entry.value if entry else None, file, errors, warnings, fields, probe_line(kept))
-        )
+        line = _line(row, entry.value if entry else None, file, errors, warnings, fields, probe_line(kept))
+        lines.append(replace(line, held=hash(entry.raw)) if entry else line)
     lines.sort(key=lambda line: (not line.in_stack, line.name))
     return CategorySnapshot(tuple(lines), clean(session.active(snapshot).name or ""))
 

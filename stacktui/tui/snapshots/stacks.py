@@ -30,6 +30,8 @@ class StackLine(NamedTuple):
     stale: bool
     """Its file cannot be read as it is now."""
     file: Path
+    held: int = 0
+    """A hash of what its file held when it was read: the same under another name, it was renamed."""
 
 
 class StacksSnapshot(NamedTuple):
@@ -53,6 +55,9 @@ class SlotLine(NamedTuple):
     """The stack that says so, if it is another one."""
     state: str
     """`ok` or `error` of the last probes, `missing`, `empty` or `unknown`."""
+    file: Path | None = None
+    """The file that says so: the stack's own, or a parent's."""
+    line: int | None = None
 
 
 class StackDetail(NamedTuple):
@@ -65,6 +70,7 @@ class StackDetail(NamedTuple):
     problem: Clean
     """Why its slots cannot be shown; empty if they are."""
     root: Path
+    file: Path | None = None
 
 
 def load_stacks(session: Session) -> StacksSnapshot:
@@ -73,6 +79,7 @@ def load_stacks(session: Session) -> StacksSnapshot:
 
     found = list_(session)
     root = session.workspace.root
+    entries = session.snapshot().stacks
     return StacksSnapshot(
         tuple(
             StackLine(
@@ -86,6 +93,7 @@ def load_stacks(session: Session) -> StacksSnapshot:
                 row.protected,
                 row.stale,
                 root / row.file,
+                hash(entries[row.name].raw) if row.name in entries else 0,
             )
             for row in found.stacks
         ),
@@ -105,13 +113,19 @@ def load_detail(session: Session, name: str) -> StackDetail:
         file = snapshot.broken_stacks.get(name)
         found = tuple(problem for problem in snapshot.problems if file is not None and problem.file == file)
         why = "Its file cannot be read. E opens it in your editor." if file else "It is gone."
-        return StackDetail(name, Clean(""), (), found, Clean(why), root)
+        return StackDetail(name, Clean(""), (), found, Clean(why), root, file)
     entry = snapshot.stacks[name]
     resolution = resolve_stack(snapshot, name)
     findings = validate_stack(snapshot, session.registry(), name)
     if resolution.stack is None:
         return StackDetail(
-            name, clean(entry.value.description), (), findings, clean(resolution.problems[0].message), root
+            name,
+            clean(entry.value.description),
+            (),
+            findings,
+            clean(resolution.problems[0].message),
+            root,
+            entry.file,
         )
     resolved = resolution.stack
     slots = []
@@ -130,7 +144,7 @@ def load_detail(session: Session, name: str) -> StackDetail:
         about.append(clean(" ".join(f"{key}={value}" for key, value in resolved.labels.items())))
     if resolved.steps:
         about.append(clean(f"settings for steps {', '.join(resolved.steps)}"))
-    return StackDetail(name, Clean(" · ".join(about)), tuple(slots), findings, Clean(""), root)
+    return StackDetail(name, Clean(" · ".join(about)), tuple(slots), findings, Clean(""), root, entry.file)
 
 
 def slot_line(
@@ -142,10 +156,21 @@ def slot_line(
     stack: str,
 ) -> SlotLine:
     """One category as a line: what fills it, where that is said, and how its last probe ended."""
+    said_by = snapshot.stacks.get(origin)
+    file = said_by.file if said_by is not None else None
+    at = said_by.position("components", category.value) if said_by is not None else None
+    line = at.line if at is not None else None
     if not names:
         text = "none, required" if category.required else "none"
         return SlotLine(
-            category, (), Clean(text), Clean(""), Clean(""), "missing" if category.required else "empty"
+            category,
+            (),
+            Clean(text),
+            Clean(""),
+            Clean(""),
+            "missing" if category.required else "empty",
+            file,
+            line,
         )
     entries = [snapshot.components.get(ComponentId(category, name)) for name in names]
     flavors = dict.fromkeys(entry.value.flavor for entry in entries if entry is not None)
@@ -165,4 +190,6 @@ def slot_line(
         clean(", ".join(flavors)),
         clean(origin) if origin != stack else Clean(""),
         state,
+        file,
+        line,
     )

@@ -29,6 +29,10 @@ class Summary:
     warnings: int | None = None
     running: int = 0
     questions: int = 0
+    undo: Clean | None = None
+    """The edit that `u` takes back; empty for none, None until the journal was read."""
+    redo: Clean | None = None
+    """The edit that `ctrl+r` does again; as `undo`."""
     store_problem: Clean = Clean("")
     """Why the store cannot be read; empty if it can."""
 
@@ -50,6 +54,15 @@ def with_stack(summary: Summary, session: Session) -> Summary:
         readonly=session.readonly,
         protected=bool(entry and entry.value.protected),
     )
+
+
+def with_edits(summary: Summary, session: Session) -> Summary:
+    """The part that depends on the journal of edits."""
+    from stacktui.workspace.undo import edit_states
+
+    states = edit_states(session.workspace)
+    undo, redo = (clean(record.title) if record else Clean("") for record in (states.undo, states.redo))
+    return replace(summary, undo=undo, redo=redo)
 
 
 def with_findings(summary: Summary, findings: Iterable[Diagnostic]) -> Summary:

@@ -19,7 +19,7 @@ from textual.widgets import Input
 
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
-from stacktui.tui.marks import Tone, count_text
+from stacktui.tui.marks import Tone, count_text, glyph
 from stacktui.tui.widgets.filterline import QuietInput
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 
@@ -115,7 +115,7 @@ class Chooser(Popup):
         yield QuietInput(placeholder="type to search; enter does it")
         yield Grid(
             Column("key", "key", 10),
-            Column("name", "does", 26),
+            Column("name", "does", 24),
             Column("help", "", 20, grow=True, drop=1),
             header=False, markable=False, classes="-popup", empty=Clean("Nothing matches."),
         )  # fmt: skip
@@ -129,8 +129,12 @@ class Chooser(Popup):
                 (
                     Cell(Clean(entry.key), Tone.ACCENT),
                     Cell(entry.name),
+                    # The reason first: the rest may be cut.
                     Cell(
-                        Clean(f"{entry.help}  ({entry.refused})") if entry.refused else entry.help, Tone.MUTED
+                        Clean(f"{glyph('✗')} {entry.refused} {glyph('·')} {entry.help}")
+                        if entry.refused
+                        else entry.help,
+                        Tone.MUTED,
                     ),
                 ),
                 dim=bool(entry.refused),

@@ -112,7 +112,7 @@ class CommandLine(Popup):
         self._do(text, taken)
 
     def _do(self, text: str, taken: Suggestion | None) -> None:
-        from stacktui.tui.typed import GoTo, Leave, understand
+        from stacktui.tui.typed import GoTo, Leave, Switch, understand
 
         app = self._over.workbench
         try:
@@ -129,6 +129,10 @@ class CommandLine(Popup):
         self.close()
         if isinstance(asked, Leave):
             self._over.action_quit_workbench()
+        elif isinstance(asked, Switch):
+            from stacktui.tui.switching import switch_to
+
+            switch_to(app, asked.where)
         elif isinstance(asked, GoTo):
             app.open_place(asked.place, asked.argument)
         else:

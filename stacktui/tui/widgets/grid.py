@@ -280,6 +280,9 @@ class Grid(ScrollView, can_focus=True):
         self.marks ^= {key}
         self._refresh_row(self._cursor)
         self._move(self._cursor + 1)
+        if self.cursor_key == key:
+            # On the last row nothing has moved, and the marks are others.
+            self.post_message(self.Moved(self, key))
 
     def action_mark_all(self) -> None:
         """Mark all rows that are there; if they are, none."""
@@ -351,7 +354,9 @@ class Grid(ScrollView, can_focus=True):
         marked = row.key in self.marks
         if marked:
             base += self.get_component_rich_style("grid--marked", partial=True)
-        marker_style = base + self.get_component_rich_style("grid--marker", partial=True)
+        # A reversed row is one ground: reversed tones would be patches of it.
+        flat = bool(base.reverse)
+        marker_style = base if flat else base + self.get_component_rich_style("grid--marker", partial=True)
         pointed = index == self._cursor and (self.has_focus or self._marker_without_focus)
         marker = (glyph("▌") if pointed else " ") + ("*" if marked else " ")
         segments = [Segment(marker, marker_style)]
@@ -363,7 +368,7 @@ class Grid(ScrollView, can_focus=True):
         last = len(self._layout) - 1
         for position, (place, column, cells) in enumerate(self._layout):
             cell = row.cells[place] if place < len(row.cells) else Cell(Clean(""))
-            tone = Tone.MUTED if row.dim else cell.tone
+            tone = Tone.PLAIN if flat else Tone.MUTED if row.dim else cell.tone
             style = base + self.get_component_rich_style(f"grid--{tone}", partial=True)
             segments.append(Segment(fit(cell.text, cells, column.align), style))
             if position < last:

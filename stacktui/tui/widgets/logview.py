@@ -55,7 +55,7 @@ class LogView(ScrollView, can_focus=True):
 
     DEFAULT_CSS = """
     LogView { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-color: $rule; scrollbar-background: $background; }
-    LogView > .log--stamp { color: $faint; }
+    LogView > .log--stamp { color: $quiet; }
     LogView > .log--stderr { color: $tone-warn; }
     LogView > .log--error { color: $tone-error; }
     LogView > .log--hit { color: $tone-warn; text-style: bold underline; }

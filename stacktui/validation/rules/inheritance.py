@@ -25,8 +25,7 @@ def removed_required(subject: StackSubject) -> Iterator[Diagnostic]:
         parent = _filled_by(subject, category, remover)
         inherited = f" that it would inherit from {parent}" if parent else ""
         fix = None
-        entry = subject.entry_of(remover.name)
-        if parent and entry is not None and (remover.name != subject.name or subject.saved):
+        if parent:
             fix = subject.fix(remover.name, "", ("components", category.value), None)
             if fix is not None:
                 fix = fix.model_copy(update={"title": f"inherit it from {parent}", "action": "delete"})

@@ -71,7 +71,7 @@ def missing(subject: StackSubject) -> Iterator[Diagnostic]:
         for path, found in refs.items():
             gone = [reference for reference in found if reference not in held]
             if gone:
-                yield finding(
+                lacking = finding(
                     "SEC005",
                     f"{component.id}: {missing_message(gone, managers[0].name, sorted(held))}",
                     entry=entry,
@@ -79,6 +79,7 @@ def missing(subject: StackSubject) -> Iterator[Diagnostic]:
                     subject=f"stack/{subject.name}",
                     severity=Severity.WARNING if subject.offline else None,
                 )
+                yield lacking.model_copy(update={"missing": tuple(map(str, gone))})
 
 
 def _users(
