@@ -31,6 +31,7 @@ class Opening(NamedTuple):
 
 def main() -> int:
     """Run `stacktui`; returns the exit code."""
+    _open_what_is_closed()
     _start_quickly()
     arguments = sys.argv[1:]
     opening = None if os.environ.get("_STACKTUI_COMPLETE") else wants_workbench(arguments)
@@ -42,6 +43,13 @@ def main() -> int:
         code = run_cli(arguments)
     _end_quickly()
     return code
+
+
+def _open_what_is_closed() -> None:
+    """A stream that the caller closed, as with `>&-`, is None in Python: nothing comes, and what is said goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def _end_quickly() -> None:

@@ -92,6 +92,7 @@ def apply(
         from stacktui.operations.own_files import apply_own_change
 
         return apply_own_change(session, change, found)
+    _refuse_newer(session, change)
     document = change_document(session, change, found)
     try:
         apply_change(session.workspace, change)
@@ -105,6 +106,18 @@ def apply(
     followed = follow_rename(session, change)
     session.changed(paths=[*(edit.file for edit in change.edits), *followed])
     return document
+
+
+def _refuse_newer(session: Session, change: Change) -> None:
+    """What a newer stacktui wrote may mean what this one does not know: it is read as far as it goes, never written."""
+    from stacktui.workspace.documents import FORMAT_VERSION
+
+    version = session.glance().settings.version
+    if version > FORMAT_VERSION:
+        raise OperationError(
+            f"{change.title}: this workspace has format version {version} and this stacktui writes {FORMAT_VERSION}; "
+            "nothing was written: upgrade stacktui"
+        )
 
 
 def follow_rename(session: Session, change: Change) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
+from stacktui.categories.homes import home_folder
 from stacktui.model.base import rfc3339
 from stacktui.model.diagnostic import Diagnostic, Severity
 
@@ -110,3 +111,10 @@ def relative(file: Path, root: Path) -> str:
         return file.relative_to(root).as_posix()
     except ValueError:
         return file.as_posix()
+
+
+def homely(file: Path) -> str:
+    """A path as people write it: `~` for their home."""
+
+    home = home_folder()
+    return f"~/{file.relative_to(home)}" if file.is_relative_to(home) and file != home else str(file)

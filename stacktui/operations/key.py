@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from stacktui.operations.documents import ChangeDocument, DiagnosticPart, Document, Part
+from stacktui.operations.documents import ChangeDocument, DiagnosticPart, Document, Part, homely
 from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class KeyList(Document):
 @operation("key list", writes=False, workspace=False, examples=("stacktui key list",))
 def list_(session: Session) -> KeyList:
     """List what the keymaps say. The workbench lists every id with its key: `:keys`."""
-    from stacktui.operations.setting import homely
     from stacktui.workspace.keymaps import load_keymap
 
     root = _root(session)

@@ -5,6 +5,7 @@ The one place where a moment gets a zone, for both faces. Documents and files ke
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
@@ -28,7 +29,8 @@ def times_in_force() -> Times:
 
         _Chosen.times = "local"
         # To read the file takes more modules than a list needs; mostly there is none.
-        if (user_config_dir() / SETTINGS_FILE).exists():
+        # `access`, not `Path.exists`, which fails in a folder that may not be entered.
+        if os.access(user_config_dir() / SETTINGS_FILE, os.F_OK):
             from stacktui.workspace.settings import load_settings
 
             _Chosen.times = load_settings().settings.times

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from stacktui.operations.documents import ChangeDocument, DiagnosticPart, FileChange
+from stacktui.operations.documents import ChangeDocument, DiagnosticPart, FileChange, homely
 from stacktui.operations.errors import OperationError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 def apply_own_change(session: Session, change: Change, diagnostics: Iterable[Diagnostic]) -> ChangeDocument:
     """Write it and tell who shows the files. Raises `OperationError` where a file is no longer what it was made from."""
-    from stacktui.operations.setting import homely
     from stacktui.workspace.changes import EditConflict, WriteRefused
     from stacktui.workspace.own_files import apply_own
     from stacktui.workspace.settings import user_config_dir

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from stacktui.categories.homes import from_home
 from stacktui.operations.changes import confirmed
 from stacktui.operations.documents import Document, Part
 from stacktui.operations.errors import OperationError
@@ -181,7 +182,7 @@ def _for_systemd(
     )
     written: list[str] = []
     if output is not None:
-        folder = output.expanduser().absolute()
+        folder = from_home(output).absolute()
         for file in files:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / file.name).write_text(file.text, "utf-8")

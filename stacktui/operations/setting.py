@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from stacktui.operations.documents import ChangeDocument, DiagnosticPart, Document, Part, relative
+from stacktui.operations.documents import ChangeDocument, DiagnosticPart, Document, Part, homely, relative
 from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
@@ -248,14 +248,6 @@ def _of_session(session: Session, root: Path | None) -> tuple[SettingRow, ...]:
         )
         for name, value, source, where, text in rows
     )  # fmt: skip
-
-
-def homely(file: Path) -> str:
-    """A path as people write it: `~` for their home."""
-    from pathlib import Path
-
-    home = Path.home()
-    return f"~/{file.relative_to(home)}" if file.is_relative_to(home) and file != home else str(file)
 
 
 def _plain(value: Any) -> object:

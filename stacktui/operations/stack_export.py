@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from stacktui.categories.homes import from_home
 from stacktui.model.category import Category
 from stacktui.model.secretref import has_reference
 from stacktui.operations.documents import Document, Part, relative
@@ -100,7 +101,7 @@ def export(
     flavors = _flavors(session, components)
     text = bundle_text(stacks, components, secrets, flavors)
     if output is not None:
-        _write(output.expanduser(), text, overwrite)
+        _write(from_home(output), text, overwrite)
     return StackBundle(
         stack=name,
         stacks=tuple(each.value.name for each in stacks),
@@ -109,7 +110,7 @@ def export(
         flavors=tuple(
             BundledFlavor(category=each.category, name=each.name, provider=each.provider) for each in flavors
         ),
-        file=None if output is None else str(output.expanduser()),
+        file=None if output is None else str(from_home(output)),
         bundle=text,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from stacktui.operations.documents import ChangeDocument, DiagnosticPart, Document, Part
+from stacktui.operations.documents import ChangeDocument, DiagnosticPart, Document, Part, homely
 from stacktui.operations.table import Arg, Opt, operation
 
 if TYPE_CHECKING:
@@ -106,7 +106,6 @@ def _themes(session: Session) -> tuple[Path | None, ThemeSet]:
 
 
 def _facts(found: ThemeSet, name: str, root: Path | None) -> dict[str, object]:
-    from stacktui.operations.setting import homely
     from stacktui.workspace.settings import user_config_dir
 
     theme, file = found.themes[name], found.file_of(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stacktui.categories.base import Caller, StepChannel, Surroundings
+from stacktui.categories.homes import from_home
 
 if TYPE_CHECKING:
     from stacktui.categories.artifact_store import ArtifactStore
@@ -21,7 +22,7 @@ def user_data_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """
     given = environ.get("STACKTUI_DATA")
     if given:
-        return Path(given).expanduser().absolute()
+        return from_home(given).absolute()
     from platformdirs import user_data_path
 
     return user_data_path("stacktui", appauthor=False)

@@ -36,6 +36,7 @@ _ASCII = {
     "↑": "^", "↓": "v", "←": "<", "→": ">", "•": "*", "█": "#", "─": "-", "│": "|", "↻": "@", "■": "=", "?": "?",
     "◆": "&", "╭": "/", "╰": "\\", "≥": ">=", "≠": "!",
 }  # fmt: skip
+_TWINS = str.maketrans(_ASCII)
 
 
 class _Glyphs:
@@ -65,6 +66,11 @@ def terminal_is_ascii() -> bool:
 def glyph(symbol: str) -> str:
     """A symbol of ours, or its ASCII twin."""
     return _ASCII.get(symbol, symbol) if _Glyphs.ascii else symbol
+
+
+def glyphs(text: str) -> str:
+    """A line of our own words with each symbol in it as `glyph` writes it."""
+    return text.translate(_TWINS) if _Glyphs.ascii else text
 
 
 _STATES: dict[str, tuple[str, Tone]] = {

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stacktui.categories.homes import from_home, home_folder
 from stacktui.model.text import Clean, clean
 from stacktui.tui.marks import ago, glyph
 
@@ -67,7 +68,7 @@ def _found(session: Session, where: str) -> Path:
     named = [row for row in rows if row.name == where]
     if len([row for row in named if row.exists]) > 1:
         raise OperationError(f"{where} may be {' or '.join(row.path for row in named)}; type the path")
-    path = Path(named[0].path) if named else session.workspace.root / Path(where).expanduser()
+    path = Path(named[0].path) if named else session.workspace.root / from_home(where)
     try:
         # What is not there would be found to lie in the workspace around it.
         if not path.exists():
@@ -116,6 +117,6 @@ def _ask(app: WorkbenchApp) -> None:
 
 def _shortened(path: str) -> str:
     """A path whose end, which tells workspaces apart, has room in the line."""
-    home = str(Path.home())
+    home = str(home_folder())
     shown = f"~{path[len(home) :]}" if path.startswith(f"{home}/") else path
     return shown if len(shown) <= _PATH_WIDTH else f"…{shown[1 - _PATH_WIDTH :]}"

@@ -7,6 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from stacktui.categories.homes import from_home, home_folder
+
 ROOT_FILE = "stacktui.yaml"
 SETTINGS_FILE = "settings.yaml"
 """The user's, in `user_config_dir`."""
@@ -25,7 +27,7 @@ class WorkspaceNotFound(Exception):
 
 def find_root(start: Path) -> Path:
     """The workspace that `start`, a folder or a file in it, belongs to. Raises `WorkspaceNotFound`."""
-    absolute = start.expanduser().absolute()
+    absolute = from_home(start).absolute()
     for folder in (absolute, *absolute.parents):
         if (folder / ROOT_FILE).is_file():
             return folder.resolve()
@@ -35,5 +37,5 @@ def find_root(start: Path) -> Path:
 def user_config_dir(environ: Mapping[str, str] | None = None) -> Path:
     """`$XDG_CONFIG_HOME/stacktui`, or `~/.config/stacktui`: on macOS too, where people of the terminal look."""
     base = (os.environ if environ is None else environ).get("XDG_CONFIG_HOME", "")
-    home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".config"
+    home = Path(base) if base and Path(base).is_absolute() else home_folder() / ".config"
     return home / "stacktui"

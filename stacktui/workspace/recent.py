@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stacktui.categories.homes import home_folder
 from stacktui.categories.private import lock_file
 from stacktui.workspace.files import replace_file
 
@@ -28,7 +29,7 @@ class Recent(NamedTuple):
 def user_state_dir(environ: Mapping[str, str] | None = None) -> Path:
     """`$XDG_STATE_HOME/stacktui`, or `~/.local/state/stacktui`."""
     base = (os.environ if environ is None else environ).get("XDG_STATE_HOME", "")
-    home = Path(base) if base and Path(base).is_absolute() else Path.home() / ".local" / "state"
+    home = Path(base) if base and Path(base).is_absolute() else home_folder() / ".local" / "state"
     return home / "stacktui"
 
 

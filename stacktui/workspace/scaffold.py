@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from stacktui.categories.homes import from_home
 from stacktui.model.category import Category
 from stacktui.model.component import Component
 from stacktui.workspace.edits import schema_line
@@ -143,7 +144,7 @@ def init_workspace(folder: Path) -> list[Path]:
     No file that exists is overwritten; `.gitignore` gets one line if it does not have it. A workspace that has
     components or stacks of its own gets no others. Raises OSError if something cannot be written.
     """
-    folder = folder.expanduser().absolute()
+    folder = from_home(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     files: dict[str, str] = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from stacktui.categories.homes import from_home
+
 STATE_DIR = ".stacktui"
 STATE_VARIABLE = "STACKTUI_STATE"
 
@@ -12,7 +14,7 @@ STATE_VARIABLE = "STACKTUI_STATE"
 def resolve_state(root: Path, configured: str | None, environ: Mapping[str, str]) -> Path:
     """The state folder: `STACKTUI_STATE`, or `state:` in `stacktui.yaml` (relative to it), or `.stacktui`."""
     chosen = environ.get(STATE_VARIABLE) or configured or STATE_DIR
-    return (root / Path(chosen).expanduser()).absolute()
+    return (root / from_home(chosen)).absolute()
 
 
 def journal_name(root: Path, state: Path) -> str:

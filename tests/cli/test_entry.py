@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +67,37 @@ def test_a_library_that_counts_what_is_left_at_the_end_has_nothing_to_say(root: 
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert '"features"' in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code", "says"),
+    [
+        ("stack list", ">&-", 0, ""),
+        ("stack list", ">&- 2>&- <&-", 0, ""),
+        ("stack use nowhere", ">&-", 2, "there is no stack 'nowhere'"),
+        ("stack use nowhere", "2>&-", 2, ""),
+        ("secret set aws key", "<&-", 2, "no value was given"),
+        ("", "<&-", 2, "the workbench needs a terminal"),
+        ("", ">&-", 2, "the workbench needs a terminal"),
+    ],
+)
+def test_a_stream_that_the_caller_closed_is_no_failure(
+    root: Path, words: str, closed: str, code: int, says: str
+) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m stacktui -C {shlex.quote(str(root))} {words} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_that_cannot_be_looked_for_are_none(root: Path) -> None:
+    # Longer than a name may be: looking for it fails otherwise than with "no such file".
+    environ = {**os.environ, "XDG_CONFIG_HOME": f"/{'x' * 300}"}
+    words = ["-C", str(root), "component", "label", "alerter", "inbox", "--label", "a=b"]
+    subprocess.run([sys.executable, "-m", "stacktui", *words], capture_output=True, check=True, env=environ)
+    for words in (["audit", "list"], ["edits", "list"]):
+        command = [sys.executable, "-m", "stacktui", "-C", str(root), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+        assert "label" in done.stdout

@@ -47,6 +47,16 @@ def test_a_stack_names_where_each_component_comes_from(session: Session) -> None
     ]
 
 
+def test_a_workspace_of_a_newer_version_is_read_and_never_written(session: Session, root: Path) -> None:
+    file = root / "stacktui.yaml"
+    file.write_text(file.read_text().replace("version: 1", "version: 2"))
+    before = (root / "stacks" / "default.yaml").read_bytes()
+    assert [row.name for row in do(session, "stack list").stacks] == ["default"]
+    with pytest.raises(OperationError, match=r"format version 2 .* nothing was written: upgrade stacktui"):
+        do(session, "stack edit", name="default", description="ours")
+    assert (root / "stacks" / "default.yaml").read_bytes() == before
+
+
 def test_a_broken_stack_is_listed_as_broken(session: Session, root: Path) -> None:
     (root / "stacks" / "worse.yaml").write_text("components: {orchestrator: nothere}\n")
     (root / "stacks" / "torn.yaml").write_text(": : :\n")

@@ -274,6 +274,7 @@ def test_an_import_is_one_edit_and_a_dry_run_is_none(tmp_path: Path) -> None:
         ("", "is neither a bundle"),
         ("just text\n", "is neither a bundle"),
         ("components: {}\n", "is neither a bundle"),
+        ("components: {orchestrator: local, step_operator: [a, b]}\n", "is neither a bundle"),
         ("stack_name: x\ncomponents: [1]\n", "is not a mapping of categories"),
         ("stack_name: [x]\ncomponents: {}\n", "`stack_name` is not a text"),
         ("stack_name: x\ncomponents: {orchestrator: 7}\n", "neither a component nor a list"),
@@ -343,6 +344,23 @@ def test_hostile_texts_stay_within_their_comment_and_their_line(tmp_path: Path) 
     with Session(root) as session:
         found = do(session, "stack validate", name=document.stack)
     assert not {each.code for each in found.diagnostics} & {"FIL002", "FIL003", "SEC001", "SEC002", "SEC003"}
+
+
+@pytest.mark.parametrize("in_a_list", [False, True])
+def test_the_oldest_files_have_components_alone(tmp_path: Path, in_a_list: bool) -> None:
+    def held(**attributes: str) -> Any:
+        return [attributes] if in_a_list else attributes
+
+    components = {
+        "orchestrator": held(name="default", flavor="local"),
+        "artifact_store": held(name="team", flavor="local", path="/data/team"),
+    }
+    root = workspace(tmp_path / "team")
+    assert take(root, {"components": components}, name="legacy").ok
+    with Session(root) as session:
+        store = do(session, "component show", category="artifact_store", name="team")
+        assert store.config == {"path": "/data/team"}
+        assert do(session, "stack show", name="legacy").name == "legacy"
 
 
 def test_attributes_that_are_json_texts_are_read_and_deep_ones_are_left(tmp_path: Path) -> None:

@@ -232,6 +232,12 @@ async def test_symbols_have_an_ascii_twin(root: Path, monkeypatch: pytest.Monkey
         await bench.press("h")
         await bench.sees("last runs")
         await bench.wait_for(lambda: bench.text().isascii())
+        await bench.press("2", "e")
+        await bench.sees("ctrl+t probe", "text - optional")
+        await bench.wait_for(lambda: bench.text().isascii())
+        await bench.press("tab", "Z", "escape")
+        await bench.sees("Throw away what you typed?", "enter throw it away - esc back")
+        await bench.wait_for(lambda: bench.text().isascii())
 
 
 @pytest.mark.parametrize("name", ["LC_ALL", "LANG"])

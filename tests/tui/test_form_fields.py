@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -90,6 +90,7 @@ _VALUES = (
 
 
 @settings(max_examples=150, deadline=None)
+@example(next(spec for spec in specs_of(Everything) if spec.name == "port"), "\xa0")
 @given(st.sampled_from(specs_of(Everything)), _VALUES)
 def test_a_value_of_whatever_kind_comes_back_as_it_was(spec: FieldSpec, value: Any) -> None:
     shown, entry = entry_of(spec, value)
@@ -239,3 +240,14 @@ def test_an_empty_value_of_a_key_that_is_there_stays() -> None:
     fields = ModelFields(Everything, {"text": "t", "maybe": None, "names": [], "free": {}})
     assert not fields.dirty
     assert fields.read().data == {"text": "t", "maybe": None, "names": [], "free": {}}
+
+
+class Counted(FlavorConfig):
+    one: list[str] = Field(min_length=1, description="d")
+    two: list[str] = Field(min_length=2, description="d")
+    few: list[str] = Field(default=[], max_length=1, description="d")
+
+
+def test_one_item_is_one() -> None:
+    said = {spec.name: spec.about().split(" · ")[1] for spec in specs_of(Counted)}
+    assert said == {"one": "at least 1 item", "two": "at least 2 items", "few": "at most 1 item"}

@@ -23,6 +23,7 @@ from stacktui.categories.artifact_store import ArtifactStore, StoredContent, Sto
 from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.errors import ComponentError, DigestMismatch, NotFound
 from stacktui.categories.flavor import FlavorFacts
+from stacktui.categories.homes import from_home
 from stacktui.categories.private import create_file, make_folder
 from stacktui.flavors.local.probing import check_folder, probe_within
 from stacktui.model.category import Category
@@ -226,10 +227,7 @@ class LocalArtifactStore(ArtifactStore):
     def _folder(self) -> str:
         if self._root is None:
             path = self.config.path.removeprefix("file://")
-            if path:
-                folder = self.around.workspace / Path(path).expanduser()
-            else:
-                folder = self.around.state / "artifacts"
+            folder = self.around.workspace / from_home(path) if path else self.around.state / "artifacts"
             self._root = os.path.realpath(folder)
         return self._root
 

@@ -21,6 +21,7 @@ from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.container_registry import ContainerRegistry, Image, Layer
 from stacktui.categories.errors import ComponentError, NotFound
 from stacktui.categories.flavor import FlavorFacts
+from stacktui.categories.homes import from_home
 from stacktui.flavors.local.oci_layout import TAG, Descriptor, OciLayout, is_digest
 from stacktui.flavors.local.private import locked
 from stacktui.flavors.local.probing import check_folder, probe_within
@@ -172,7 +173,7 @@ class LocalContainerRegistry(ContainerRegistry):
     @property
     def _root(self) -> Path:
         if self.config.path:
-            return self.around.workspace / Path(self.config.path).expanduser()
+            return self.around.workspace / from_home(self.config.path)
         return self.around.state / "images"
 
     def _layout(self, repository: str) -> OciLayout:

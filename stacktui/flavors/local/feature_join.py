@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import duckdb
 
 from stacktui.categories.errors import ComponentError, NotFound
+from stacktui.categories.homes import from_home
 
 if TYPE_CHECKING:
     from stacktui.flavors.local.feature_store import FeatureViewConfig
@@ -207,7 +208,7 @@ class Join:
         )
 
     def _path(self, view: FeatureViewConfig) -> str:
-        return str(self._workspace / Path(view.source).expanduser())
+        return str(self._workspace / from_home(view.source))
 
     @staticmethod
     def _reader(view: FeatureViewConfig) -> str:

@@ -20,6 +20,7 @@ from pydantic import Field
 from stacktui.categories.base import FlavorConfig, ProbeResult
 from stacktui.categories.errors import ComponentError, NotFound, Unauthorised
 from stacktui.categories.flavor import FlavorFacts
+from stacktui.categories.homes import from_home
 from stacktui.categories.private import belongs_to_group, create_file, make_folder
 from stacktui.categories.secrets_manager import SecretEntry, SecretsManager
 from stacktui.flavors.local.private import locked, sync_folder, write_whole
@@ -117,7 +118,7 @@ class LocalSecretsManager(SecretsManager):
     @property
     def _file(self) -> Path:
         if self.config.path:
-            return self.around.workspace / Path(self.config.path).expanduser()
+            return self.around.workspace / from_home(self.config.path)
         folder = self.around.state / "secrets"
         if self.around.state.is_dir() and belongs_to_group(self.around.state):
             # A group shares runs, not secrets: each user keeps a file of their own.

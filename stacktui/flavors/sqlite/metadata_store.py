@@ -17,6 +17,7 @@ from pydantic import Field
 from stacktui.categories.base import FlavorConfig, ProbeResult, Surroundings
 from stacktui.categories.errors import ComponentError
 from stacktui.categories.flavor import FlavorFacts
+from stacktui.categories.homes import from_home
 from stacktui.categories.metadata_store import (
     ArtifactQuery,
     CachedStep,
@@ -87,9 +88,7 @@ class SqliteMetadataStore(MetadataStore):
 
     def __init__(self, config: SqliteMetadataStoreConfig, around: Surroundings) -> None:
         super().__init__(config, around)
-        path = (
-            around.workspace / Path(config.path).expanduser() if config.path else around.state / "metadata.db"
-        )
+        path = around.workspace / from_home(config.path) if config.path else around.state / "metadata.db"
         busy_timeout = 30.0 if config.busy_timeout is None else config.busy_timeout
         self._db = Connections(path.absolute(), busy_timeout, config.filesystem, around.caller)
 

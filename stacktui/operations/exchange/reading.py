@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stacktui.categories.homes import from_home
 from stacktui.operations.errors import OperationError
 from stacktui.workspace.yaml_problem import YamlProblem
 
@@ -43,7 +44,7 @@ def read_incoming(session: Session, file: Path, snapshot: WorkspaceSnapshot) -> 
         return incoming_from_zenml(value, session.workspace, session.registry(), snapshot)
     raise OperationError(
         f"{name} is neither a bundle of `stacktui stack export`, which has `bundle:`, nor a stack that ZenML exported, "
-        "which has `stack_name:` and `components:`"
+        "which has `components:` with a flavor in each category"
     )
 
 
@@ -57,7 +58,7 @@ def _content(file: Path) -> bytes:
         # One byte more than what is read tells that there is too much.
         return sys.stdin.buffer.read(MAX_BYTES + 1)
     try:
-        return read_bytes(str(file.expanduser()))[0]
+        return read_bytes(str(from_home(file)))[0]
     except Unreadable as error:
         raise OperationError(f"{file}: {error}") from None
     except (OSError, ValueError) as error:

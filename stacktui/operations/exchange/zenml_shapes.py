@@ -54,8 +54,18 @@ class ForeignStack(NamedTuple):
 
 
 def looks_like_zenml(value: Mapping[Any, Any]) -> bool:
-    """Whether a file's mapping is what ZenML exports."""
-    return "components" in value and ("stack_name" in value or "zenml_version" in value)
+    """Whether a file's mapping is what ZenML exports. The oldest files have `components` alone; a stack of ours has
+    names there, theirs has components."""
+    if "components" not in value:
+        return False
+    if "stack_name" in value or "zenml_version" in value:
+        return True
+    components = value["components"]
+    return isinstance(components, dict) and any(
+        isinstance(item, dict) and "flavor" in item
+        for held in components.values()
+        for item in (held if isinstance(held, list) else [held])
+    )
 
 
 def read_foreign(value: Mapping[Any, Any]) -> ForeignStack:

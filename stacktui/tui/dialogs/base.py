@@ -23,6 +23,7 @@ from textual.widget import Widget
 
 from stacktui.model.text import Clean
 from stacktui.tui.keys import bind
+from stacktui.tui.marks import glyphs
 
 R = TypeVar("R")
 
@@ -51,7 +52,7 @@ class Dialog(ModalScreen[R]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -wide" if self._wide else "dialog") as frame:
             frame.border_title = Content(self._title)
-            frame.border_subtitle = Content(self._keys)
+            frame.border_subtitle = Content(glyphs(self._keys))
             yield from self.content()
 
     def set_title(self, title: Clean | str) -> None:

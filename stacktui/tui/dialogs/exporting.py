@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from stacktui.categories.homes import from_home
 from stacktui.model.text import Clean, clean
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _write(app: WorkbenchApp, arguments: dict[str, Any]) -> None:
     from stacktui.tui.doing import one_line
 
     # Relative to where the workbench was opened, as people who typed it mean it.
-    output = app.session.start / Path(arguments["output"]).expanduser()
+    output = app.session.start / from_home(arguments["output"])
 
     def work() -> Any:
         operation = operation_named("stack", "export")

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from stacktui.model.text import Clean, clean
 from stacktui.tui.dialogs.form_fields import FieldSpec, Kind
+from stacktui.tui.marks import glyphs
 
 _HINTS = {
     Kind.LINES: "enter adds a line, ctrl+up and ctrl+down move it; enter on an empty last line goes on",
@@ -23,7 +24,7 @@ _HINTS = {
 
 def about_field(spec: FieldSpec, locked: bool, secrets: tuple[str, ...]) -> Content:
     """The lines about a field. `locked`: it holds what cannot be typed; `secrets` are references that it may hold."""
-    pieces: list[tuple[str, str] | str] = [(spec.label, "bold"), ("  ", ""), (spec.about(), "$quiet")]
+    pieces: list[tuple[str, str] | str] = [(spec.label, "bold"), ("  ", ""), (glyphs(spec.about()), "$quiet")]
     text = clean(spec.description)
     if locked:
         text = Clean(
@@ -31,7 +32,7 @@ def about_field(spec: FieldSpec, locked: bool, secrets: tuple[str, ...]) -> Cont
         )
     if text:
         pieces += ["\n", text]
-    hint = _HINTS.get(spec.kind, "")
+    hint = glyphs(_HINTS.get(spec.kind, ""))
     if spec.secretable:
         example = secrets[0] if secrets else "{{name.key}}"
         pieces += ["\n", ("A secret stands here as a reference, ", "$quiet"), (clean(example), "$tone-accent"),

@@ -14,6 +14,9 @@ from stacktui.operations.fields import MASK, shown_config
 from stacktui.operations.values import parsed
 from stacktui.tui.dialogs.form_fields import ABSENT, FieldSpec, Kind
 
+_BLANK = " \t\r\n"
+"""What YAML takes for room around a value; a no-break space is a character of it."""
+
 
 def entry_of(spec: FieldSpec, value: Any) -> tuple[FieldSpec, Any]:
     """The entry that stands for a value, and the spec that reads it back: one that the field's own way of writing
@@ -69,12 +72,12 @@ def value_of(spec: FieldSpec, entry: Any) -> Any:
     text: str = entry
     if spec.kind is Kind.TEXT:
         return text or ABSENT
-    if not text.strip():
+    if not text.strip(_BLANK if spec.scalar else None):
         return ABSENT
     if spec.kind is Kind.CHOICE:
         return {"true": True, "false": False}.get(text, text) if spec.type == "yes or no" else text
     if spec.scalar:
-        return parsed(text.strip())
+        return parsed(text.strip(_BLANK))
     lines = [line for line in text.split("\n") if line.strip()]
     if spec.kind is Kind.LINES:
         items = [line.strip().removeprefix("- ").strip() for line in lines]

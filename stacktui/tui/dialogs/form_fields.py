@@ -294,7 +294,8 @@ def _bounds(arms: list[Mapping[str, Any]]) -> str:
             if least in arm and most in arm:
                 return f"{low} to {high}{what}" if low != high else f"{low}{what}"
             parts = [f"at least {low}" if least in arm else low, f"at most {high}" if most in arm else high]
-            return " and ".join(part for part in parts if part) + what
+            counted = what.removesuffix("s") if (high or low) == "1" else what
+            return " and ".join(part for part in parts if part) + counted
     return ""
 
 

@@ -18,6 +18,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, TextArea
 from textual.widgets.text_area import Edit, EditResult
 
+from stacktui.categories.homes import from_home
 from stacktui.model.secretref import references
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.tui.keys import bind
@@ -69,7 +70,7 @@ def paths_like(root: Path, begun: str, folders_only: bool = False) -> list[str]:
     head, _, tail = begun.rpartition("/")
     typed = f"{head}/" if "/" in begun else ""
     try:
-        folder = root / Path(typed or ".").expanduser()
+        folder = root / from_home(typed or ".")
     except RuntimeError:
         return []
     found = []

@@ -18,7 +18,7 @@ from stacktui.operations.exchange.report import SIGNS, Outcome, ReportRow
 from stacktui.operations.exchange.settle import Conflict
 from stacktui.tui.dialogs.base import Dialog
 from stacktui.tui.keys import bind
-from stacktui.tui.marks import Tone, glyph
+from stacktui.tui.marks import Tone, glyph, glyphs
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ImportDialog(Dialog["ImportPlan"]):
         keys = "enter go on to the diff · j k look · esc back"
         if self._subjects:
             keys = "1 rename · 2 keep ours · 3 replace · A all · enter go on · esc back"
-        self.query_one(".dialog").border_subtitle = Content(keys)
+        self.query_one(".dialog").border_subtitle = Content(glyphs(keys))
         if plan.conflicts:
             first = next(key for key, row in self._rows.items() if row.outcome is Outcome.CONFLICT)
             grid.move_to(first)

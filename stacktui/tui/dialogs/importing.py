@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stacktui.categories.homes import from_home
 from stacktui.model.text import Clean, clean, clean_block
 from stacktui.operations.exchange.settle import Conflict
 from stacktui.tui.dialogs.import_report import ImportDialog
@@ -60,7 +61,7 @@ class _Importing:
         self._session = app.session
         self._given = given
         # Relative to where the workbench was opened, as people who typed it mean it.
-        self._file = app.session.start / Path(given["file"]).expanduser()
+        self._file = app.session.start / from_home(given["file"])
 
     def begin(self) -> None:
         """Read the file in a thread, then show the report."""

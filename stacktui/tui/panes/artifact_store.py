@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from stacktui.categories.homes import from_home
 from stacktui.categories.metadata_store import ArtifactQuery
 from stacktui.model.base import short_id
 from stacktui.model.text import Clean, clean, clean_block
@@ -272,7 +272,7 @@ class ArtifactStorePane(Pane[Artifacts]):
 
         def answered(text: str | None) -> None:
             if text and text.strip() != "-":
-                target = Path(text.strip()).expanduser()
+                target = from_home(text.strip())
                 self.host.do(
                     "artifact get",
                     lambda found: self.workbench.toast(clean(found.done)),

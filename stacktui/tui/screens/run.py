@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import events, on
@@ -10,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 
+from stacktui.categories.homes import from_home
 from stacktui.model.base import now, short_id
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind, operation_bindings
@@ -305,7 +305,7 @@ class RunScreen(RunActions, WorkbenchScreen[RunFacts]):
         name = f"{short_id(self._run_id)}-{_file_name(line.name)}.log"
         self.ask(
             PromptDialog("save log", f"The whole log of {line.shown}, to a new file:", value=name),
-            lambda path: self.query_one(LogPanel).save(Path(path).expanduser()) if path else None,
+            lambda path: self.query_one(LogPanel).save(from_home(path)) if path else None,
         )
 
     def _step_line(self) -> StepLine | None:

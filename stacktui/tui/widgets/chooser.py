@@ -19,7 +19,7 @@ from textual.widgets import Input
 
 from stacktui.model.text import Clean, clean
 from stacktui.tui.keys import bind
-from stacktui.tui.marks import Tone, count_text, glyph
+from stacktui.tui.marks import Tone, count_text, glyph, glyphs
 from stacktui.tui.widgets.filterline import QuietInput
 from stacktui.tui.widgets.grid import Cell, Column, Grid, Row
 
@@ -154,7 +154,7 @@ class Chooser(Popup):
     def _count(self) -> None:
         grid = self.query_one(Grid)
         self.border_subtitle = Content(
-            f"{count_text(grid.match_count)} of {count_text(grid.total)} · enter does it · esc closes"
+            glyphs(f"{count_text(grid.match_count)} of {count_text(grid.total)} · enter does it · esc closes")
         )
 
     @on(Grid.Moved)
