@@ -336,3 +336,11 @@ async def test_in_ascii_and_without_colour_all_is_told_apart(
         await bench.sees("gpu 1")
         inside = [line[1:-1] for line in bench.text().splitlines()[2:7]]
         assert all(line.isascii() for line in inside)
+
+
+async def test_the_footer_says_what_enter_does_in_the_list_of_components(root: Path) -> None:
+    async with workbench(root) as bench:
+        await bench.press("s", "e")
+        await bench.sees("builder default")
+        await bench.press("enter")
+        await bench.sees("enter in or out")

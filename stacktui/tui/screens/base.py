@@ -177,6 +177,8 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
                 found[facts.id] = known._replace(key=" ".join(both))
                 continue
             action, node = active.binding.action, active.node
+            if isinstance(node, Grid) and facts.id == "grid.open":
+                facts = facts._replace(description=node.opens)
             refused = (self.refusal(action) or "") if node is self or facts.writes else ""
             if not refused and not active.enabled:
                 refused = "not now"

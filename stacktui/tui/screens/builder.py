@@ -107,7 +107,7 @@ class BuilderScreen(BuilderSaving, BuilderEdits, BuilderSteps, BuilderFindings, 
             with Panel(title="components", id="builder-candidates-panel"):
                 yield Grid(
                     *CANDIDATES, header=False, markable=False, marker_without_focus=False,
-                    id="builder-candidates", empty=Clean(""),
+                    opens="in or out", id="builder-candidates", empty=Clean(""),
                 )  # fmt: skip
                 yield Static(id="builder-about")
             with Vertical(id="builder-right"):

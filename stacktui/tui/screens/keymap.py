@@ -64,7 +64,7 @@ class KeysScreen(WorkbenchScreen[KeysSnapshot]):
                 Column("help", "what it does", 20, grow=True),
                 Column("shipped", "ships as", 8, drop=2),
                 Column("source", "said by", 19, drop=1),
-                markable=False, id="keymap",
+                markable=False, opens="change", id="keymap",
             )  # fmt: skip
 
     def on_mount(self) -> None:

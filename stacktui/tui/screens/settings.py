@@ -59,7 +59,7 @@ class SettingsScreen(WorkbenchScreen[SettingsSnapshot]):
             with Panel(title="themes", id="themes-panel"):
                 yield Grid(
                     Column("name", "", 18), Column("title", "", 12, grow=True, drop=1),
-                    header=False, markable=False, marker_without_focus=False, id="themes",
+                    header=False, markable=False, marker_without_focus=False, opens="choose", id="themes",
                     empty=Clean("No theme files were found."),
                 )  # fmt: skip
             with Panel(title="settings", id="settings-panel"):
@@ -67,7 +67,7 @@ class SettingsScreen(WorkbenchScreen[SettingsSnapshot]):
                     Column("name", "setting", 13),
                     Column("value", "in force", 10, grow=True),
                     Column("source", "said by", 20, grow=True),
-                    markable=False, marker_without_focus=False, id="settings-list",
+                    markable=False, marker_without_focus=False, opens="change", id="settings-list",
                 )  # fmt: skip
 
     def load(self, session: Session) -> SettingsSnapshot:

@@ -121,10 +121,12 @@ class Grid(ScrollView, can_focus=True):
         markable: bool = True,
         filter_here: bool = True,
         marker_without_focus: bool = True,
+        opens: str = "open",
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """A grid. `empty` is what it says without rows: what to do, and which key does it.
+        """A grid. `empty` is what it says without rows: what to do, and which key does it. `opens` is what the footer says
+        that enter does.
 
         `marker_without_focus` is for a screen with one list; among several only the focused one marks its row.
         """
@@ -137,6 +139,7 @@ class Grid(ScrollView, can_focus=True):
         self.filter_hint = Clean("")
         """What can be typed to filter, where that is more than words."""
         self._marker_without_focus = marker_without_focus
+        self.opens = opens
         self.more = False
         """Whether there are rows after the last one that `NeedMore` would bring."""
         self.marks: set[str] = set()
