@@ -144,6 +144,10 @@ class Doing:
             from stacktui.tui.dialogs.exporting import open_export
 
             open_export(self._app, given)
+        elif operation.name in ("undo", "redo") and not given.get("dry_run"):
+            from stacktui.tui.undoing import take_back
+
+            take_back(self._app, "undo" if operation.name == "undo" else "redo", given.get("confirm"))
         elif operation.writes and operation.noun in _EDITS:
             self._preview(operation, given)
         elif operation.verb in _TOLD_FIRST:

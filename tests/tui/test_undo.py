@@ -52,6 +52,27 @@ async def test_u_takes_back_an_edit_of_an_earlier_session_and_ctrl_r_does_it_aga
         await bench.wait_for(lambda: file.read_bytes() == last, "the last bytes")
 
 
+async def test_undo_that_is_typed_shows_the_same_diff(root: Path) -> None:
+    file = root / "components" / "alerter" / "inbox.yaml"
+    first = file.read_bytes()
+    edited(root, "the night")
+    last = file.read_bytes()
+    async with workbench(root) as bench:
+        await undo_known(bench)
+        await bench.press("colon")
+        await bench.types("undo")
+        await bench.press("enter")
+        await bench.wait_for(lambda: isinstance(bench.screen, DiffDialog), "the diff")
+        await bench.sees("Takes back your edit 1", "-description: the night")
+        assert file.read_bytes() == last
+        await bench.press("enter")
+        await bench.wait_for(lambda: file.read_bytes() == first, "the first bytes")
+        await bench.press("colon")
+        await bench.types("redo")
+        await bench.press("enter")
+        await bench.sees("Does again your edit 1")
+
+
 async def test_a_diff_that_is_left_writes_nothing(root: Path) -> None:
     file = edited(root, "the night")
     last = file.read_bytes()
