@@ -83,8 +83,11 @@ def test_every_screen_with_an_object_opens_it_at_its_place(tmp_path: Path) -> No
     editor.chmod(0o700)
 
     def opens(place: str) -> None:
+        taken = terminal.raw.count(b"\x1b[?1049h")
         terminal.press("E")
         terminal.wait(lambda: log.exists() and place in log.read_text().splitlines(), place)
+        # What is typed before the workbench has the terminal back is the editor's.
+        terminal.wait(lambda: terminal.raw.count(b"\x1b[?1049h") > taken, "the workbench to be back")
 
     with Terminal(root, env={"EDITOR": str(editor), "VISUAL": ""}) as terminal:
         terminal.sees("pth")
@@ -111,4 +114,5 @@ def test_every_screen_with_an_object_opens_it_at_its_place(tmp_path: Path) -> No
         terminal.sees("E editor")
         opens(f"+8 {root}/flavors/own.py")
         terminal.press("q")
-        assert terminal.process.wait(20) == 0
+        terminal.wait(lambda: terminal.process.poll() is not None, "the end")
+        assert terminal.process.returncode == 0

@@ -112,4 +112,5 @@ async def test_one_snapshot_is_published_for_each_edit(
     for snapshot in shown:
         there = tuple(id_.name for id_ in snapshot.components if id_.category is Category.ALERTER)
         assert snapshot.stacks["default"].value.components[Category.ALERTER] == there
-    assert 1 < len({snapshot.generation for snapshot in shown}) <= many + 1
+    assert shown
+    assert len({snapshot.generation for snapshot in shown}) <= many + 1

@@ -210,14 +210,15 @@ class CategoryScreen(ObjectActions, WorkbenchScreen[CategorySnapshot]):
     def about_again(self) -> None:
         """Load what is said about the component under the cursor."""
         name, session = self.components.cursor_key, self.session
-        panel = self.query_one("#category-about", Panel)
+        panel, about = self.query_one("#category-about", Panel), self.query_one("#about", Facts)
         if name is None:
             panel.set_title("about")
-            self.query_one("#about", Facts).show_sections(())
+            about.show_sections(())
             return
 
         def arrived(result: Any, error: BaseException | None) -> None:
-            if not self.is_attached or name != self.components.cursor_key:
+            # A workbench that ends takes its widgets away one by one.
+            if not about.is_attached or name != self.components.cursor_key:
                 return
             panel.set_title(clean(f"about {name}"))
             if error is not None:
@@ -225,7 +226,7 @@ class CategoryScreen(ObjectActions, WorkbenchScreen[CategorySnapshot]):
 
                 self.notice(one_line(error), error=True)
             else:
-                self.query_one("#about", Facts).show_sections(self._probes.with_answer(self._line(), result))
+                about.show_sections(self._probes.with_answer(self._line(), result))
 
         self.workbench.background.submit(partial(about_component, session, self.category, name), arrived)
 
