@@ -112,11 +112,13 @@ def walked_workspace(root: Path) -> Path:
 
 
 def files_of(root: Path) -> dict[str, bytes]:
-    """Every file of the workspace that is not state, by its path."""
+    """Every file of the workspace that is neither state nor exported from it, by its path."""
     return {
         file.relative_to(root).as_posix(): file.read_bytes()
         for file in sorted(root.rglob("*"))
-        if file.is_file() and ".stacktui" not in file.relative_to(root).parts
+        if file.is_file()
+        and ".stacktui" not in file.relative_to(root).parts
+        and not file.name.endswith(".bundle.yaml")
     }
 
 
