@@ -1,6 +1,6 @@
 """Undo and redo of one's own saved edits, in whatever session and on whatever host they were made.
 
-The workbench calls `undo_step` and `redo_step` through `u` and `ctrl+r`, and shows the diff before it writes.
+The workbench comes here by `u`, `ctrl+r` and `:undo`, and shows the diff before it writes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,18 @@ def _step(session: Session, verb: Verb, dry_run: bool, confirm: str | None) -> U
             entry = snapshot.stacks.get(edit.file.stem)
             protected = entry is not None and entry.value.protected
             confirmed(edit.file.stem, protected, confirm, f"stack {edit.file.stem}")
-    return UndoDocument(**apply(session, change).model_dump())
+    return UndoDocument(**apply(session, change, note=_whose(session, verb, change)).model_dump())
+
+
+def _whose(session: Session, verb: Verb, change: Change) -> str:
+    """Which edit it is about: it may have been made in another session, on another day."""
+    from stacktui.operations.moments import full_stamp
+
+    record = session.workspace.journal.record(change.undoes or change.redoes)
+    if record is None:
+        return ""
+    does = "Takes back" if verb == "undo" else "Does again"
+    return f"{does} your edit {record.id} of {full_stamp(record.at)} on {record.who.host}: {record.title}"
 
 
 def undo_step(session: Session, verb: Verb) -> Change:

@@ -1,15 +1,17 @@
-"""What stands between a change that was asked for and its being written: why a name is to be typed, and that it is still
-the change that was shown. Used by `doing`."""
+"""What stands between a change that was asked for and its being written: why a name is to be typed, that it is still the
+change that was shown, and why an edit cannot be undone. Used by `doing`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stacktui.model.text import Clean, clean_block
+from stacktui.model.text import Clean, clean, clean_block
 
 if TYPE_CHECKING:
     from stacktui.operations.errors import ConfirmationNeeded, StillUsed
     from stacktui.operations.session import Session
+    from stacktui.operations.undo import UndoForbidden
+    from stacktui.tui.dialogs.diff import UndoRefusedDialog
     from stacktui.workspace.changes import Change
 
 
@@ -45,3 +47,10 @@ def why_the_name(error: ConfirmationNeeded | StillUsed) -> Clean:
         "\n".join((error.said, *lines))
         + f"\n\n{they} will not be valid without it. Type {error.name} to delete it all the same."
     )
+
+
+def refused_undo(verb: str, error: UndoForbidden) -> UndoRefusedDialog:
+    """What was written since, and who asks for more: the list of edits."""
+    from stacktui.tui.dialogs.diff import UndoRefusedDialog
+
+    return UndoRefusedDialog(verb, clean(str(error).partition("; look at it")[0]), clean_block(error.diff))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STREAM_LINES = 2000
 _TOLD_FIRST = frozenset({"delete", "stop", "compact"})
 """Verbs that are confirmed first where no diff stands for a confirmation."""
-_EDITS = frozenset({"component", "stack", "setting", "key", "theme", "fmt", "workspace"})
+_EDITS = frozenset({"component", "stack", "setting", "key", "theme", "fmt", "workspace", "undo", "redo"})
 """Nouns whose operations edit YAML files: the diff is shown first."""
 
 
@@ -144,10 +144,6 @@ class Doing:
             from stacktui.tui.dialogs.exporting import open_export
 
             open_export(self._app, given)
-        elif operation.name in ("undo", "redo") and not given.get("dry_run"):
-            from stacktui.tui.undoing import take_back
-
-            take_back(self._app, "undo" if operation.name == "undo" else "redo", given.get("confirm"))
         elif operation.writes and operation.noun in _EDITS:
             self._preview(operation, given)
         elif operation.verb in _TOLD_FIRST:
@@ -306,7 +302,8 @@ class Doing:
         writing: Callable[[bool], Any] | None = None,
     ) -> None:
         from stacktui.operations.errors import AnswerIsNo, ConfirmationNeeded, StillUsed, UserCodeError
-        from stacktui.tui.confirming import why_the_name
+        from stacktui.operations.undo import UndoForbidden
+        from stacktui.tui.confirming import refused_undo, why_the_name
         from stacktui.tui.dialogs.simple import ConfirmDialog, NameDialog, TextDialog
 
         names = {parameter.name for parameter in operation.parameters}
@@ -329,6 +326,11 @@ class Doing:
                 lambda yes: (
                     self._again(operation, {**arguments, "force": True}, then, writing) if yes else None
                 ),
+            )
+        elif isinstance(error, UndoForbidden) and error.diff:
+            self._app.ask(
+                refused_undo(operation.name, error),
+                lambda look: self._app.open_place("edits", error.edit) if look else None,
             )
         elif isinstance(error, UserCodeError) and error.frames:
             self._app.ask(TextDialog(one_line(error), clean_block(error.frames)))

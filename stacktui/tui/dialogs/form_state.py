@@ -108,17 +108,6 @@ class ModelFields:
     def touched(self, key: str) -> bool:
         return not same_entry(self.entries.get(key, ""), self.initial.get(key, ""))
 
-    def put_value(self, name: str, value: Any) -> None:
-        """Let a field hold a value, `ABSENT` for none; how it is written follows the value."""
-        place = next((n for n, spec in enumerate(self.specs) if spec.name == name), None)
-        if place is None:
-            return
-        spec = self.specs[place]
-        plain = next((s for s in specs_of(self.model, prefix=self.prefix, choices=self.choices) if s.key == spec.key),
-                     spec) if self.model is not None else spec  # fmt: skip
-        shown, self.entries[spec.key] = entry_of(plain, value)
-        self.specs = (*self.specs[:place], shown, *self.specs[place + 1 :])
-
     def read(self) -> Read:
         """The data that the entries describe; what was not typed is the source's own, in the source's order."""
         held = self.source

@@ -347,15 +347,11 @@ class WorkbenchScreen(Screen[None], LiveView[S]):
 
     def action_undo(self) -> None:
         """Take back the last saved edit, after its diff."""
-        from stacktui.tui.undoing import take_back
-
-        take_back(self.workbench, "undo")
+        self.workbench.doing.edit("undo", {})
 
     def action_redo(self) -> None:
         """Do again what was undone last, after its diff."""
-        from stacktui.tui.undoing import take_back
-
-        take_back(self.workbench, "redo")
+        self.workbench.doing.edit("redo", {})
 
     def action_quit_workbench(self) -> None:
         self.workbench.leave()
