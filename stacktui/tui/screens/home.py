@@ -186,12 +186,12 @@ class HomeScreen(RunActions, WorkbenchScreen[HomeSnapshot]):
     def refusal(self, action: str) -> str | None:
         if action == "probe" and (self.snapshot is None or not self.snapshot.slots):
             return "no stack is active"
-        if action == "edit_chosen_file" and self._place() is None:
+        if action == "edit_chosen_file" and self._chosen_file() is None:
             return "no file is chosen"
         return super().refusal(action)
 
-    def _place(self) -> tuple[Path, int | None, int | None] | None:
-        """The file of what is chosen: a component's, or a finding's with its place."""
+    def _chosen_file(self) -> tuple[Path, Diagnostic | None] | None:
+        """The file of what is chosen: a component's, or a finding's with the finding."""
         grid, snapshot = self.focused, self.snapshot
         if not isinstance(grid, Grid) or snapshot is None or not self.is_mounted:
             return None
@@ -199,23 +199,23 @@ class HomeScreen(RunActions, WorkbenchScreen[HomeSnapshot]):
             slot = next((s for s in snapshot.slots if _slot_key(s) == grid.cursor_key), None)
             if slot is None or not slot.name or slot.state == "missing":
                 return None
-            file = self.session.workspace.component_file(slot.category, str(slot.name))
-            from stacktui.tui.editor import worst_in
-
-            return file, *worst_in(file, snapshot.findings or ())
+            return self.session.workspace.component_file(slot.category, str(slot.name)), None
         if grid.id == "home-findings":
             found = finding_keys((snapshot.findings or ())[:_FINDINGS])
             finding = next((each for key, each in found if key == grid.cursor_key), None)
             if finding is not None and finding.file is not None:
-                return finding.file, finding.line, finding.column
+                return finding.file, finding
         return None
 
     def action_edit_chosen_file(self) -> None:
-        from stacktui.tui.editor import open_in_editor
+        from stacktui.tui.editor import open_in_editor, worst_in
 
-        place = self._place()
-        if place is not None:
-            open_in_editor(self.workbench, *place)
+        chosen = self._chosen_file()
+        if chosen is None or self.snapshot is None:
+            return
+        file, finding = chosen
+        place = (finding.line, finding.column) if finding else worst_in(file, self.snapshot.findings or ())
+        open_in_editor(self.workbench, file, *place)
 
     def action_probe(self) -> None:
         """Probe the stack's components side by side; each answer is shown as it comes."""
