@@ -65,7 +65,7 @@ class WorkbenchApp(App[int]):
         """Themes and keymap: loaded, checked, reloaded."""
         super().__init__()
         self.animation_level = "none"
-        self.background = Background()
+        self.background = Background(lambda: self.is_running)
         """Threads for what may block."""
         self.feed = Feed(self)
         """What changed, and the header's summary."""

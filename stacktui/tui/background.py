@@ -28,9 +28,13 @@ class _Job(NamedTuple):
 
 
 class Background:
-    """A pool that starts a thread when none is free, up to `limit`, and lets it go after a while of idleness."""
+    """A pool that starts a thread when none is free, up to `limit`, and lets it go after a while of idleness.
 
-    def __init__(self, limit: int = 8) -> None:
+    What arrives when `wanted` says no is dropped: a workbench that ends takes its widgets away one by one.
+    """
+
+    def __init__(self, wanted: Callable[[], bool], limit: int = 8) -> None:
+        self._wanted = wanted
         self._limit = limit
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -63,6 +67,10 @@ class Background:
         self.submit(work, done)
         return await future
 
+    def _deliver(self, done: Done, result: Any, error: BaseException | None) -> None:
+        if self._wanted():
+            done(result, error)
+
     def _work(self) -> None:
         while True:
             try:
@@ -81,6 +89,6 @@ class Background:
             with self._lock:
                 self._pending -= 1
             try:
-                job.loop.call_soon_threadsafe(job.done, result, error, context=job.context)
+                job.loop.call_soon_threadsafe(self._deliver, job.done, result, error, context=job.context)
             except RuntimeError:
                 return  # The loop is closed: the workbench has ended.

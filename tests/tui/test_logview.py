@@ -34,7 +34,7 @@ class Shell(App[None]):
 
     def __init__(self, state: Path) -> None:
         super().__init__()
-        self.background = Background()
+        self.background = Background(lambda: True)
         self.session = SimpleNamespace(workspace=SimpleNamespace(state=state))
 
     def compose(self) -> ComposeResult:

@@ -217,8 +217,7 @@ class CategoryScreen(ObjectActions, WorkbenchScreen[CategorySnapshot]):
             return
 
         def arrived(result: Any, error: BaseException | None) -> None:
-            # A workbench that ends takes its widgets away one by one.
-            if not about.is_attached or name != self.components.cursor_key:
+            if not self.is_attached or name != self.components.cursor_key:
                 return
             panel.set_title(clean(f"about {name}"))
             if error is not None:
